@@ -1,0 +1,26 @@
+"""Binary weights: one bit, 1 for +1."""
+
+from collections.abc import Sequence
+
+from icepop.compiler.types import BIPOLAR, IntArray, pack_words, unpack_words
+
+
+class Binary:
+    """Weights in {-1, +1}, one bit each."""
+
+    bits = 1
+
+    @staticmethod
+    def matches(weights: IntArray) -> bool:
+        """Whether every weight is -1 or +1."""
+        return BIPOLAR.contains(weights)
+
+    @staticmethod
+    def pack(weights: IntArray) -> list[int]:
+        """Words of weights (words, lanes)."""
+        return pack_words(BIPOLAR.encode(weights), 1)
+
+    @staticmethod
+    def unpack(words: Sequence[int], lanes: int) -> IntArray:
+        """Weights (words, lanes) of packed words."""
+        return BIPOLAR.decode(unpack_words(words, lanes, 1))

@@ -1,0 +1,162 @@
+"""QONNX file to integer graph.
+
+Each node of the file has a handler, looked up by its op type. A handler gets what is known of the node's inputs
+(`Constant`, `Codes` or `Symbol`) and returns the same of its output; where a layer needs integers, the functions that
+have piled up since the last one become an `Encode` or a `Threshold`.
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from icepop.compiler import handlers
+from icepop.compiler.errors import IcepopError, ModelError
+from icepop.compiler.graph import Graph
+from icepop.compiler.handlers.base import HANDLERS, Node
+from icepop.compiler.integerize import element_functions, materialize
+from icepop.compiler.model_file import read_model, tensor_value
+from icepop.compiler.ops.argmax import ArgMax
+from icepop.compiler.ops.base import Op
+from icepop.compiler.ops.input import Input
+from icepop.compiler.registry import modules
+from icepop.compiler.symbols import Constant, Symbol, Value
+from icepop.compiler.types import TensorType
+from onnx import helper
+
+list(modules(handlers))  # importing the files fills the table
+
+DOMAINS = frozenset({"", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"})
+"""Op sets that are read; the last two are older names of QONNX."""
+
+
+@dataclass
+class Builder:
+    """The graph while it grows.
+
+    Parameters
+    ----------
+    graph : Graph
+        Ops so far.
+    """
+
+    graph: Graph
+    known: dict[int, tuple[Symbol, str, Fraction]] = field(default_factory=dict)
+
+    def add(self, op: Op) -> Symbol:
+        """Append an op; returns its whole result."""
+        self.graph = Graph((*self.graph.ops, op))
+        return whole(op.name, self.graph.types[op.name])
+
+    def codes(self, symbol: Symbol) -> tuple[str, Fraction]:
+        """Op that computes a quantized symbol's codes, added if it is not there yet, and the real value of one code."""
+        if id(symbol) not in self.known:
+            op, scale = materialize(symbol, self.graph, symbol.label)
+            self.add(op)
+            self.known[id(symbol)] = (symbol, op.name, scale)
+        _, source, scale = self.known[id(symbol)]
+        return source, scale
+
+
+def whole(name: str, type: TensorType) -> Symbol:
+    """Symbol of an op's whole result."""
+    return Symbol(name, np.arange(type.length).reshape(1, *type.shape))
+
+
+def load_graph(path: Path) -> Graph:
+    """Integer graph of a QONNX file: its input, `Encode`, layers and thresholds, and an `ArgMax`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Graph
+        Its golden run equals exact arithmetic on the file's parameters.
+
+    Raises
+    ------
+    ModelError
+        The file cannot be read, or holds something that is not supported: the node and its op type are named.
+    """
+    model = read_model(path)
+    values: dict[str, Value] = {
+        tensor.name: Constant(tensor_value(tensor, tensor.name)) for tensor in model.graph.initializer
+    }
+    entry, type = input_of(model, values)
+    builder = Builder(Graph((Input(entry, (), type),)))
+    values[entry] = whole(entry, type)
+    for proto in model.graph.node:
+        node = read_node(proto)
+        missing = [name for name in node.inputs if name and name not in values]
+        if missing:
+            raise ModelError(f"node '{node.name}' ({node.op_type}) reads '{missing[0]}', which nothing before it gives")
+        inputs = [values[name] for name in node.inputs if name]
+        values[node.output] = handle(node, inputs, builder)
+    name = model.graph.output[0].name
+    if name not in values:
+        raise ModelError(f"the model's output '{name}' is not computed by any node")
+    return classified(values[name], builder)
+
+
+def input_of(model: onnx.ModelProto, values: dict[str, Value]) -> tuple[str, TensorType]:
+    """Name and type of the one input that is not a parameter; the batch axis is dropped."""
+    inputs = [info for info in model.graph.input if info.name not in values]
+    if len(inputs) != 1:
+        names = ", ".join(f"'{info.name}'" for info in inputs) or "none"
+        raise ModelError(f"the model must have one input, not {len(inputs)} ({names})")
+    tensor = inputs[0].type.tensor_type
+    if tensor.elem_type != onnx.TensorProto.FLOAT:
+        raise ModelError(f"the model's input '{inputs[0].name}' must be float32")
+    shape = tuple(dim.dim_value for dim in tensor.shape.dim)[1:]
+    if not shape or any(size <= 0 for size in shape) or int(np.prod(shape, dtype=object)) > 1 << 24:
+        raise ModelError(f"the model's input '{inputs[0].name}' must have a fixed shape behind the batch, not {shape}")
+    return inputs[0].name, TensorType(shape, None)
+
+
+def read_node(proto: onnx.NodeProto) -> Node:
+    """Node of the file; its first output names it where it has no name."""
+    attributes: dict[str, Any] = {}
+    for attribute in proto.attribute:
+        value = helper.get_attribute_value(attribute)
+        if isinstance(value, onnx.TensorProto):
+            value = tensor_value(value, f"{proto.name}.{attribute.name}")
+        attributes[attribute.name] = value.decode() if isinstance(value, bytes) else value
+    name = proto.name or (proto.output[0] if proto.output else "?")
+    output = proto.output[0] if proto.output else name
+    return Node(name, proto.op_type, proto.domain, tuple(proto.input), output, attributes)
+
+
+def handle(node: Node, inputs: list[Value], builder: Builder) -> Value:
+    """Value of a node's output."""
+    if node.domain not in DOMAINS or node.op_type not in HANDLERS:
+        raise ModelError(
+            f"node '{node.name}' has op type '{node.op_type}', which is not supported; "
+            f"supported are: {', '.join(sorted(HANDLERS))}"
+        )
+    try:
+        return HANDLERS[node.op_type](node, inputs, builder)
+    except IcepopError:
+        raise
+    except (ValueError, TypeError, IndexError, KeyError, ArithmeticError) as error:
+        raise ModelError(f"node '{node.name}' ({node.op_type}) cannot be read: {error}") from error
+
+
+def classified(output: Value, builder: Builder) -> Graph:
+    """Graph that ends in an `ArgMax` of the output's scores, if it does not already."""
+    if not isinstance(output, Symbol):
+        raise ModelError("the model's output does not depend on its input")
+    last = builder.graph.output
+    if isinstance(last, ArgMax):
+        return builder.graph
+    functions = set(element_functions(output))
+    if output.source != last.name or len(functions) > 1 or functions.pop().gain != 1:
+        raise ModelError(
+            f"the model's output must be layer '{last.name}' with one positive scale and one bias for all classes"
+        )
+    builder.add(ArgMax("argmax", (last.name,)))
+    return builder.graph

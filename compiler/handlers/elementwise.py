@@ -1,0 +1,83 @@
+"""Elementwise functions of a computed value and constants."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from icepop.compiler.errors import ModelError
+from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
+from icepop.compiler.steps import AtLeast, AtMost, Divide, Reaches, Scale, Shift, Step
+from icepop.compiler.symbols import Constant, Symbol, Value
+from numpy.typing import NDArray
+
+NUMPY = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Pow": np.power}
+
+
+@handles(*NUMPY)
+def arithmetic(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """A computed value and a constant, or two constants (in float32, as ONNX computes them)."""
+    a, b = inputs
+    if isinstance(a, Symbol):
+        return a.then(right_operand(node, constant(node, b, "the second input")))
+    if isinstance(b, Symbol):
+        return left_operand(node, constant(node, a, "the first input"), b)
+    return Constant(NUMPY[node.op_type](constant(node, a, "the first input"), constant(node, b, "the second input")))
+
+
+def right_operand(node: Node, c: NDArray[Any]) -> Step:
+    """Step of ``x op c``."""
+    if node.op_type == "Add":
+        return Shift(c)
+    if node.op_type == "Sub":
+        return Shift(-c)
+    if node.op_type == "Mul":
+        return Scale(c)
+    if node.op_type == "Div" and (c != 0).all():
+        return Divide(c)
+    raise ModelError(f"node '{node.name}' ({node.op_type}) is not supported with this second input")
+
+
+def left_operand(node: Node, c: NDArray[Any], x: Symbol) -> Symbol:
+    """Value of ``c op x``."""
+    if node.op_type == "Add":
+        return x.then(Shift(c))
+    if node.op_type == "Sub":
+        return x.then(Scale(np.float32(-1))).then(Shift(c))
+    if node.op_type == "Mul":
+        return x.then(Scale(c))
+    raise ModelError(f"node '{node.name}' ({node.op_type}) must have the computed value first")
+
+
+@handles("Relu")
+def relu(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """Largest of the value and 0."""
+    return symbol(node, inputs[0]).then(AtLeast(np.float32(0)))
+
+
+@handles("Clip")
+def clip(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """Bounds from inputs (opset 11 and later) or attributes."""
+    x = symbol(node, inputs[0])
+    bounds = dict(zip(("min", "max"), (constant(node, value, "a bound") for value in inputs[1:]), strict=False))
+    bounds = {**node.attributes, **bounds}
+    if "min" in bounds:
+        x = x.then(AtLeast(np.asarray(bounds["min"], np.float32)))
+    if "max" in bounds:
+        x = x.then(AtMost(np.asarray(bounds["max"], np.float32)))
+    return x
+
+
+@handles("GreaterOrEqual")
+def greater_or_equal(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """1 where the value reaches a constant."""
+    return symbol(node, inputs[0]).then(Reaches(constant(node, inputs[1], "the threshold")))
+
+
+@handles("Where")
+def where(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """One constant where a comparison holds, another elsewhere."""
+    x = symbol(node, inputs[0])
+    if not x.steps or not isinstance(x.steps[-1], Reaches):
+        raise ModelError(f"node '{node.name}' (Where): the condition must be a comparison with a constant")
+    high, low = (constant(node, value, "a choice") for value in inputs[1:3])
+    return x.then(Scale(high - low)).then(Shift(low)).named(node.name)

@@ -1,0 +1,70 @@
+"""Layers: products and batch normalization."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from icepop.compiler.errors import ModelError
+from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
+from icepop.compiler.ops.dense import Dense
+from icepop.compiler.steps import Normalize, Scale, Shift
+from icepop.compiler.symbols import Codes, Symbol, Value
+
+
+@handles("MatMul")
+def matmul(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """Quantized activations (1, K) times quantized weights (K, N)."""
+    x, weights = symbol(node, inputs[0]), inputs[1]
+    if not isinstance(weights, Codes):
+        raise ModelError(f"node '{node.name}' (MatMul): the weights must be quantized by BipolarQuant or Quant")
+    return dense(node, x, weights, builder)
+
+
+@handles("Gemm")
+def gemm(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """``alpha * A @ B + beta * C`` with quantized constants B and C."""
+    x, weights = symbol(node, inputs[0]), inputs[1]
+    if not isinstance(weights, Codes):
+        raise ModelError(f"node '{node.name}' (Gemm): the weights must be quantized by BipolarQuant or Quant")
+    if node.attributes.get("transA", 0):
+        x = x.rearranged(np.transpose)
+    if node.attributes.get("transB", 0):
+        weights = weights.rearranged(np.transpose)
+    result = dense(node, x, weights, builder)
+    result = result.then(Scale(np.float32(node.attributes.get("alpha", 1.0))))
+    if len(inputs) > 2:
+        bias = np.float32(node.attributes.get("beta", 1.0)) * constant(node, inputs[2], "the bias")
+        result = result.then(Shift(bias))
+    return result
+
+
+def dense(node: Node, x: Symbol, weights: Codes, builder: OpBuilder) -> Symbol:
+    """Integer product; the scales of activations and weights follow it as steps."""
+    if x.index.ndim != 2 or weights.codes.ndim != 2 or x.index.shape[1] != weights.codes.shape[0]:
+        raise ModelError(
+            f"node '{node.name}' ({node.op_type}) must multiply (1, K) by (K, N), "
+            f"not {x.index.shape} by {weights.codes.shape}"
+        )
+    if not x.quantized:
+        raise ModelError(
+            f"node '{node.name}' ({node.op_type}) must read quantized values; put a BipolarQuant or Quant before it"
+        )
+    scale = np.broadcast_to(weights.scale, weights.codes.shape)
+    if not (scale == scale[:1]).all():
+        raise ModelError(
+            f"node '{node.name}' ({node.op_type}): a weight scale must be per tensor or per output channel"
+        )
+    source, code_value = builder.codes(x)
+    product = builder.add(Dense(node.name, (source,), np.ascontiguousarray(weights.codes.T)))
+    return product.then(Scale(np.float32(code_value))).then(Scale(scale[:1]))
+
+
+@handles("BatchNormalization")
+def batch_normalization(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """Per channel (axis 1) affine function."""
+    x = symbol(node, inputs[0])
+    parameters = [constant(node, value, "a parameter") for value in inputs[1:5]]
+    if (parameters[3] < 0).any():
+        raise ModelError(f"node '{node.name}' (BatchNormalization): the variance must not be negative")
+    shape = (1, -1, *(1,) * (x.index.ndim - 2))
+    epsilon = np.float32(node.attributes.get("epsilon", 1e-5))
+    return x.then(Normalize(*(parameter.reshape(shape) for parameter in parameters), epsilon))

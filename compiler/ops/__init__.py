@@ -1,0 +1,1 @@
+"""One op a file: the type of its result, and its exact value."""

@@ -1,0 +1,180 @@
+"""The plan: which unit computes which ops at which folding, what that costs and how fast it runs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass
+
+from icepop.compiler.errors import PlanError
+from icepop.compiler.ops.base import Op
+from icepop.compiler.types import TensorType
+
+
+@dataclass(frozen=True, order=False)
+class Resources:
+    """What hardware takes, or what a board has.
+
+    Parameters
+    ----------
+    lut4 : int
+        4-input look-up tables.
+    ff : int
+        Flip-flops.
+    carry : int
+        Carry cells.
+    cells : int
+        Logic cells; a cell holds a look-up table, a carry and a flip-flop.
+    ebr : int
+        4-kbit block memories.
+    spram : int
+        256-kbit memories.
+    dsp : int
+        Multipliers.
+    """
+
+    lut4: int = 0
+    ff: int = 0
+    carry: int = 0
+    cells: int = 0
+    ebr: int = 0
+    spram: int = 0
+    dsp: int = 0
+
+    def __add__(self, other: "Resources") -> "Resources":
+        return Resources(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def __mul__(self, times: int) -> "Resources":
+        return Resources(*(times * a for a in astuple(self)))
+
+    @staticmethod
+    def total(parts: "Sequence[Resources]") -> "Resources":
+        """Sum of all parts."""
+        return sum(parts, Resources())
+
+
+@dataclass(frozen=True)
+class Folding:
+    """How much of a layer works in parallel.
+
+    Parameters
+    ----------
+    pe : int
+        Processing elements: outputs computed at once.
+    simd : int
+        Inputs each processing element takes a cycle.
+    """
+
+    pe: int = 1
+    simd: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.pe}x{self.simd}"
+
+
+@dataclass(frozen=True)
+class Span:
+    """A run of consecutive ops that one stage computes.
+
+    Parameters
+    ----------
+    ops : tuple of Op
+        The ops, first to last.
+    types : tuple of TensorType
+        Type of the first op's input, then of each op's result.
+    """
+
+    ops: tuple[Op, ...]
+    types: tuple[TensorType, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the first op: the layer's name in the plan."""
+        return self.ops[0].name
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the pipeline.
+
+    Parameters
+    ----------
+    name : str
+        Name of the first op it computes; for a gearbox, of the two stages it joins.
+    unit : str
+        Class of the hardware unit.
+    ops : tuple of str
+        Names of the ops it computes; none for a gearbox.
+    folding : Folding
+        Parallelism; of a gearbox, lanes out (pe) and lanes in (simd).
+    interval : int
+        Cycles a sample.
+    cost : Resources
+        Estimated resources.
+    """
+
+    name: str
+    unit: str
+    ops: tuple[str, ...]
+    folding: Folding
+    interval: int
+    cost: Resources
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Stages in pipeline order. With the graph it fixes the hardware completely.
+
+    Parameters
+    ----------
+    board : str
+        Board the plan was made for.
+    start : str
+        Op whose result is streamed in.
+    stages : tuple of Stage
+        From the input stream to the output stream.
+    latency : int
+        Cycles from a sample's first input transfer into the empty pipeline to its last output transfer.
+    """
+
+    board: str
+    start: str
+    stages: tuple[Stage, ...]
+    latency: int
+
+    @property
+    def interval(self) -> int:
+        """Cycles between two samples when neither side stalls: that of the slowest stage."""
+        return max(stage.interval for stage in self.stages)
+
+    @property
+    def cost(self) -> Resources:
+        """Sum over the stages."""
+        return Resources.total([stage.cost for stage in self.stages])
+
+    @property
+    def foldings(self) -> dict[str, Folding]:
+        """Folding of every layer by stage name; what a saved plan pins."""
+        return {stage.name: stage.folding for stage in self.stages if stage.ops}
+
+    def to_json(self) -> str:
+        """Text that `foldings_from_json` reads back."""
+        totals = {"interval": self.interval, "cost": asdict(self.cost)}
+        return json.dumps({**asdict(self), **totals}, indent=2) + "\n"
+
+
+def foldings_from_json(text: str) -> dict[str, Folding]:
+    """Foldings that a saved plan pins, by stage name.
+
+    Raises
+    ------
+    PlanError
+        The text is no plan.
+    """
+    try:
+        stages = json.loads(text)["stages"]
+        return {
+            stage["name"]: Folding(int(stage["folding"]["pe"]), int(stage["folding"]["simd"]))
+            for stage in stages
+            if stage["ops"]
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise PlanError(f"a plan file must hold what 'icepop compile' wrote, not this ({error!r})") from error

@@ -1,0 +1,99 @@
+"""What the front end knows of a tensor: a constant, weight codes, or a function of one op's elements."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from icepop.compiler.steps import Step
+from icepop.compiler.types import IntArray
+from numpy.typing import NDArray
+
+Layout = Callable[[NDArray[Any]], NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A known array.
+
+    Parameters
+    ----------
+    value : array
+        As in the file: float32, or integers of a shape computation.
+    """
+
+    value: NDArray[Any]
+
+    def rearranged(self, layout: Layout) -> "Constant":
+        """Constant after a reshape, transpose or the like."""
+        return Constant(layout(self.value))
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """Quantized constants, such as weights.
+
+    Parameters
+    ----------
+    codes : int64 array
+        Value over scale.
+    scale : float32 array
+        Broadcasts to the codes' shape.
+    """
+
+    codes: IntArray
+    scale: NDArray[np.float32]
+
+    def rearranged(self, layout: Layout) -> "Codes":
+        """Codes after a reshape, transpose or the like."""
+        return Codes(layout(self.codes), layout(np.broadcast_to(self.scale, self.codes.shape)))
+
+
+@dataclass(frozen=True, eq=False)
+class Symbol:
+    """A tensor whose every element is a function of one element of an op's result.
+
+    Parameters
+    ----------
+    source : str
+        The op.
+    index : int64 array (1, *shape)
+        Which element of the op's flattened result each element reads; the batch axis has length 1.
+    steps : tuple of Step
+        Functions applied in turn; their parameters broadcast to the shape of ``index``.
+    label : str
+        Name of the last quantizer among them; it becomes the name of the op.
+    """
+
+    source: str
+    index: IntArray
+    steps: tuple[Step, ...] = ()
+    label: str = ""
+
+    @property
+    def quantized(self) -> bool:
+        """Whether a quantizer is among the steps."""
+        return any(step.quantizes for step in self.steps)
+
+    def named(self, label: str) -> "Symbol":
+        """Symbol labelled with the node of its quantizer."""
+        return replace(self, label=label)
+
+    def then(self, step: Step) -> "Symbol":
+        """Symbol with one more function; the tensor grows to the shape of the parameters."""
+        shape = np.broadcast_shapes(self.index.shape, *(parameter.shape for parameter in step.parameters))
+        if len(shape) != self.index.ndim or shape[0] != 1:
+            raise ValueError(f"parameters of shape {shape} do not belong to a tensor of shape {self.index.shape}")
+        return replace(self, index=np.broadcast_to(self.index, shape), steps=(*self.steps, step))
+
+    def rearranged(self, layout: Layout) -> "Symbol":
+        """Symbol after a reshape, transpose or the like."""
+        shape = self.index.shape
+
+        def spread(parameter: NDArray[Any]) -> NDArray[Any]:
+            return parameter.reshape(()) if parameter.size == 1 else layout(np.broadcast_to(parameter, shape))
+
+        return replace(self, index=layout(self.index), steps=tuple(step.reshaped(spread) for step in self.steps))
+
+
+Value = Constant | Codes | Symbol

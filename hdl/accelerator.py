@@ -1,0 +1,118 @@
+# amaranth: UnusedElaboratable=no
+"""`Accelerator`: a plan as one component."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from amaranth import Module, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+from icepop.compiler.graph import Graph
+from icepop.compiler.plan import Plan, Span
+from icepop.compiler.types import Beats
+from icepop.hdl.units.base import StreamUnit
+from icepop.hdl.units.gearbox import gearboxes
+from icepop.hdl.units.registry import layer_units
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A stage boundary that can be watched.
+
+    Parameters
+    ----------
+    name : str
+        Port of the accelerator that shows it: a signature with members ``payload``, ``valid``, ``ready``, all outputs.
+    op : str
+        Op whose result flows there.
+    beats : Beats
+        How the result is laid out.
+    """
+
+    name: str
+    op: str
+    beats: Beats
+
+
+class Accelerator(wiring.Component):
+    """The units of a plan in a row.
+
+    Parameters
+    ----------
+    graph : Graph
+        Lowered graph.
+    plan : Plan
+        The plan; with the graph it fixes the hardware.
+    taps : bool
+        Whether every stage boundary is shown at a port.
+
+    Attributes
+    ----------
+    input, output : Beats
+        Layout of the streams ``i`` and ``o``.
+    taps : tuple of Tap
+        What can be watched, in pipeline order.
+
+    Members
+    -------
+    i : In(stream.Signature(unsigned(input.width)))
+        Samples in.
+    o : Out(stream.Signature(unsigned(output.width)))
+        Results out, one sample after the other.
+    tap0, tap1, … : Out
+        Payload, valid and ready of each stage's output, with ``taps``.
+    """
+
+    def __init__(self, graph: Graph, plan: Plan, taps: bool = False):
+        self.graph, self.input_op, self.plan = graph, plan.start, plan
+        self.units = build_units(graph, plan)
+        self.input, self.output = self.units[0].input, self.units[-1].output
+        self.taps = self._taps() if taps else ()
+        super().__init__(
+            {
+                "i": In(stream.Signature(unsigned(self.input.width))),
+                "o": Out(stream.Signature(unsigned(self.output.width))),
+                **{tap.name: Out(watch_signature(tap.beats.width)) for tap in self.taps},
+            }
+        )
+
+    def _taps(self) -> tuple[Tap, ...]:
+        """Boundaries behind every stage that computes an op."""
+        stages = zip(self.plan.stages, self.units, strict=True)
+        results = [(stage.ops[-1], unit.output) for stage, unit in stages if stage.ops]
+        return tuple(Tap(f"tap{k}", op, beats) for k, (op, beats) in enumerate(results))
+
+    def elaborate(self, platform: object) -> Module:
+        """Connect neighbours, and the ends to the ports."""
+        m = Module()
+        for position, (stage, unit) in enumerate(zip(self.plan.stages, self.units, strict=True)):
+            m.submodules[f"{position}_{stage.name}".replace(" ", "_")] = unit
+        connect(m, flipped(self.i), self.units[0].i)
+        connect(m, self.units[-1].o, flipped(self.o))
+        for source, sink in pairwise(self.units):
+            connect(m, source.o, sink.i)
+        watched = [unit for stage, unit in zip(self.plan.stages, self.units, strict=True) if stage.ops]
+        for tap, unit in zip(self.taps, watched, strict=False):
+            port = getattr(self, tap.name)
+            m.d.comb += [getattr(port, member).eq(getattr(unit.o, member)) for member in ("payload", "valid", "ready")]
+        return m
+
+
+def build_units(graph: Graph, plan: Plan) -> list[StreamUnit]:
+    """Units of a plan, in order, with the gearboxes between them."""
+    layers = {kind.__name__: kind for kind in layer_units()}
+    units: list[StreamUnit] = []
+    source = plan.start
+    for stage in plan.stages:
+        if stage.ops:
+            ops = tuple(op for op in graph.ops if op.name in stage.ops)
+            types = tuple(graph.types[name] for name in (source, *stage.ops))
+            unit = layers[stage.unit](Span(ops, types), stage.folding)
+            units += [*(gearboxes(units[-1].output, unit.input.lanes) if units else []), unit]
+            source = stage.ops[-1]
+    return units
+
+
+def watch_signature(width: int) -> wiring.Signature:
+    """Signature of a tap: a stream that is only looked at."""
+    return wiring.Signature({"payload": Out(width), "valid": Out(1), "ready": Out(1)})

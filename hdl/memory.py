@@ -1,0 +1,198 @@
+"""Memories made of EBR-sized banks, so that the number of EBR is known before synthesis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from amaranth import Array, Cat, Const, Module, Signal, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+from icepop.compiler.plan import Resources
+
+EBR_SHAPES = ((256, 16), (512, 8), (1024, 4), (2048, 2))
+"""Depth and width of an iCE40 EBR's modes (Lattice TN-02002)."""
+
+LUT_DEPTH = 16
+"""Up to this depth a ROM is one LUT4 a bit."""
+
+CELLS_PER_EBR = 176
+"""UP5K's logic cells over its EBR: what an EBR is worth when a memory's shape is chosen."""
+
+
+@dataclass(frozen=True)
+class Banks:
+    """How a memory is cut into banks of one EBR each.
+
+    Parameters
+    ----------
+    depth, width : int
+        Words and bits of the whole memory.
+    bank_depth, bank_width : int
+        Words and bits of one EBR in the chosen mode.
+    """
+
+    depth: int
+    width: int
+    bank_depth: int
+    bank_width: int
+
+    @staticmethod
+    def choose(depth: int, width: int) -> "Banks":
+        """Mode with the least cost, counting multiplexers between banks in depth."""
+        options = [Banks(depth, width, *shape) for shape in EBR_SHAPES]
+        return min(options, key=lambda banks: banks.ebr * CELLS_PER_EBR + banks.mux_lut4)
+
+    @property
+    def rows(self) -> int:
+        """Banks in depth."""
+        return ceil(self.depth / self.bank_depth)
+
+    @property
+    def columns(self) -> int:
+        """Banks in width."""
+        return ceil(self.width / self.bank_width)
+
+    @property
+    def ebr(self) -> int:
+        """Block memories."""
+        return self.rows * self.columns
+
+    @property
+    def mux_lut4(self) -> int:
+        """LUT4 of the output multiplexers: a LUT4 merges two banks, or three with a spare input."""
+        return self.width * (2 * (self.rows - 1) + 2) // 3 if self.rows > 1 else 0
+
+
+def rom_cost(depth: int, width: int) -> Resources:
+    """Cost of a `Rom`: LUT4 for a shallow one, else EBR and their multiplexers."""
+    if depth == 1:
+        return Resources()
+    if depth <= LUT_DEPTH:
+        return Resources(lut4=width, ff=width, cells=width)
+    banks = Banks.choose(depth, width)
+    select = ceil_log2(banks.rows)
+    return Resources(lut4=banks.mux_lut4, ff=select, cells=banks.mux_lut4 + select, ebr=banks.ebr)
+
+
+class Rom(wiring.Component):
+    """Constant memory with a registered read.
+
+    ``data`` holds ``init[address]`` of the cycle before.
+
+    Parameters
+    ----------
+    width : int
+        Bits of a word.
+    init : sequence of int
+        All words.
+
+    Members
+    -------
+    address : In(ceil_log2(len(init)))
+    data : Out(width)
+    """
+
+    def __init__(self, width: int, init: Sequence[int]):
+        self.width = width
+        self.init = list(init)
+        self.banks = Banks.choose(len(self.init), width)
+        super().__init__({"address": In(ceil_log2(len(self.init))), "data": Out(width)})
+
+    def elaborate(self, platform: object) -> Module:
+        """LUTs, or EBR banks whose outputs the registered high address bits select."""
+        m = Module()
+        if len(self.init) == 1:
+            m.d.comb += self.data.eq(self.init[0])
+        elif len(self.init) <= LUT_DEPTH:
+            m.d.sync += self.data.eq(Array(Const(word, self.width) for word in self.init)[self.address])
+        else:
+            low = ceil_log2(self.banks.bank_depth)
+            row_words = [self._row(m, row, self.address[:low]) for row in range(self.banks.rows)]
+            if len(row_words) == 1:
+                m.d.comb += self.data.eq(row_words[0])
+            else:
+                select = Signal(ceil_log2(self.banks.rows))
+                m.d.sync += select.eq(self.address[low:])
+                m.d.comb += self.data.eq(Array(row_words)[select])
+        return m
+
+    def _row(self, m: Module, row: int, address: Signal) -> Cat:
+        """One row of banks; returns its word."""
+        banks = self.banks
+        words = self.init[row * banks.bank_depth : (row + 1) * banks.bank_depth]
+        parts = []
+        for column in range(banks.columns):
+            start = column * banks.bank_width
+            width = min(banks.bank_width, self.width - start)
+            init = [(word >> start) & ((1 << width) - 1) for word in words]
+            memory = Memory(shape=unsigned(width), depth=len(init), init=init, attrs={"rom_block": 1})
+            m.submodules[f"bank_{row}_{column}"] = memory
+            port = memory.read_port(domain="sync")
+            m.d.comb += port.addr.eq(address)
+            parts.append(port.data)
+        return Cat(parts)
+
+
+class Ram(wiring.Component):
+    """Memory with one write and one registered read port, in EBR.
+
+    Parameters
+    ----------
+    width : int
+        Bits of a word.
+    depth : int
+        Words; at most what one EBR mode holds in depth.
+
+    Members
+    -------
+    write_address : In(ceil_log2(depth))
+    write_data : In(width)
+    write_en : In(1)
+    address : In(ceil_log2(depth))
+    en : In(1)
+    data : Out(width)
+    """
+
+    def __init__(self, width: int, depth: int):
+        self.banks = Banks.choose(depth, width)
+        if self.banks.rows > 1:
+            raise ValueError(f"a Ram must have at most {EBR_SHAPES[-1][0]} words, not {depth}")
+        address = ceil_log2(depth)
+        super().__init__(
+            {
+                "write_address": In(address),
+                "write_data": In(width),
+                "write_en": In(1),
+                "address": In(address),
+                "en": In(1),
+                "data": Out(width),
+            }
+        )
+
+    @property
+    def cost(self) -> Resources:
+        """EBR only."""
+        return Resources(ebr=self.banks.ebr)
+
+    def elaborate(self, platform: object) -> Module:
+        """Banks side by side."""
+        m = Module()
+        parts = []
+        for column in range(self.banks.columns):
+            start = column * self.banks.bank_width
+            width = min(self.banks.bank_width, self.banks.width - start)
+            memory = Memory(shape=unsigned(width), depth=self.banks.depth, init=[], attrs={"ram_block": 1})
+            m.submodules[f"bank_{column}"] = memory
+            write, read = memory.write_port(), memory.read_port(domain="sync")
+            m.d.comb += [
+                write.addr.eq(self.write_address),
+                write.data.eq(self.write_data[start : start + width]),
+                write.en.eq(self.write_en),
+                read.addr.eq(self.address),
+                read.en.eq(self.en),
+            ]
+            parts.append(read.data)
+        m.d.comb += self.data.eq(Cat(parts))
+        return m

@@ -1,0 +1,169 @@
+# amaranth: UnusedElaboratable=no
+"""Gearboxes: streams of one vector with another number of lanes."""
+
+from collections.abc import Sequence
+from math import gcd
+
+from amaranth import Cat, Const, Module, Mux, Signal, Value
+from icepop.compiler.plan import Resources
+from icepop.compiler.types import Beats
+from icepop.hdl.units.base import StreamUnit, registered_cells
+
+
+class Pack(StreamUnit):
+    """More lanes: ``ratio = lanes / input.lanes`` beats become one.
+
+    Parameters
+    ----------
+    input : Beats
+        Layout of the incoming vector.
+    lanes : int
+        Lanes of the outgoing one, a multiple.
+
+    Notes
+    -----
+    ``interval = input.count``; a beat leaves the cycle after its last part has come. Where the vector ends inside a
+    beat, zeros fill it.
+    """
+
+    def __init__(self, input: Beats, lanes: int):
+        super().__init__(input, Beats(input.domain, input.length, lanes))
+        self.ratio = lanes // input.lanes
+        self.padded = input.count % self.ratio > 0
+
+    @property
+    def interval(self) -> int:
+        """Cycles a sample: a part a cycle."""
+        return self.input.count
+
+    def departures(self, arrivals: Sequence[int]) -> list[int]:
+        """One cycle after the last part of each beat."""
+        ends = [*arrivals[self.ratio - 1 :: self.ratio], *([arrivals[-1]] if self.padded else [])]
+        return [cycle + 1 for cycle in ends]
+
+    @property
+    def cost(self) -> Resources:
+        """The register, and a counter; with padding one more counter and the choice of the part."""
+        cells = self.output.width + self.ratio.bit_length() + 2
+        if self.padded:
+            cells += self.ratio + 2 * self.input.count.bit_length()
+        return Resources(lut4=cells - (0 if self.padded else self.output.width), ff=cells, cells=cells)
+
+    def elaborate(self, platform: object) -> Module:
+        """Collect parts until the beat or the vector is whole."""
+        m = Module()
+        part, last, take = Signal(range(self.ratio)), Signal(), Signal()
+        m.d.comb += [
+            self.i.ready.eq(~self.o.valid | self.o.ready),
+            take.eq(self.i.valid & self.i.ready),
+        ]
+        with m.If(self.i.ready):
+            m.d.sync += self.o.valid.eq(take & last)
+        with m.If(take):
+            m.d.sync += part.eq(Mux(last, 0, part + 1))
+        if self.padded:
+            self._place(m, part, last, take)
+        else:
+            m.d.comb += last.eq(part == self.ratio - 1)
+            with m.If(take):
+                m.d.sync += self.o.payload.eq(Cat(self.o.payload, self.i.payload)[self.input.width :])
+        return m
+
+    def _place(self, m: Module, part: Signal, last: Signal, take: Signal) -> None:
+        """Write each part where it belongs, the first with zeros behind it; a vector's end is a beat's end too."""
+        position = Signal(range(self.input.count))
+        end = position == self.input.count - 1
+        m.d.comb += last.eq((part == self.ratio - 1) | end)
+        with m.If(take):
+            m.d.sync += position.eq(Mux(end, 0, position + 1))
+            for k in range(self.ratio):
+                lane = self.o.payload.word_select(k, self.input.width)
+                with m.If(part == k):
+                    m.d.sync += lane.eq(self.i.payload)
+                with m.Elif(part == 0):
+                    m.d.sync += lane.eq(0)
+
+
+class Unpack(StreamUnit):
+    """Fewer lanes: one beat becomes ``ratio = input.lanes / lanes``, the padding of the last one dropped.
+
+    Parameters
+    ----------
+    input : Beats
+        Layout of the incoming vector.
+    lanes : int
+        Lanes of the outgoing one, a divisor.
+
+    Notes
+    -----
+    ``interval = output.count``; part k of a beat leaves ``1 + k`` cycles after the beat has come. Where a vector has
+    several beats they must come at least ``ratio`` cycles apart.
+    """
+
+    def __init__(self, input: Beats, lanes: int):
+        super().__init__(input, Beats(input.domain, input.length, lanes))
+        self.ratio = ratio = input.lanes // lanes
+        self.rest = self.output.count - (input.count - 1) * ratio
+
+    @property
+    def interval(self) -> int:
+        """Cycles a sample: a part a cycle."""
+        return self.output.count
+
+    @property
+    def pace(self) -> int:
+        """A beat takes as many cycles as it has parts."""
+        return self.ratio
+
+    def departures(self, arrivals: Sequence[int]) -> list[int]:
+        """One part a cycle from the cycle after each beat."""
+        parts = [cycle + 1 + k for cycle in arrivals for k in range(self.ratio)]
+        return parts[: self.output.count]
+
+    @property
+    def cost(self) -> Resources:
+        """The shift register, which loads and shifts, and its counters."""
+        counter = self.ratio.bit_length() + (self.input.count.bit_length() if self.rest < self.ratio else 0)
+        return registered_cells(self.input.width + counter + 4)
+
+    def elaborate(self, platform: object) -> Module:
+        """Shift parts out at the bottom."""
+        m = Module()
+        word = Signal(self.input.width)
+        part, last = Signal(range(self.ratio)), Signal()
+        ends = part == self.ratio - 1
+        if self.rest < self.ratio:
+            ends |= self._in_final_beat(m, last) & (part == self.rest - 1)
+        m.d.comb += [
+            last.eq(ends),
+            self.o.payload.eq(word[: self.output.width]),
+            self.i.ready.eq(~self.o.valid | (self.o.ready & last)),
+        ]
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += [word.eq(word >> self.output.width), part.eq(Mux(last, 0, part + 1))]
+            with m.If(last):
+                m.d.sync += self.o.valid.eq(0)
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [word.eq(self.i.payload), self.o.valid.eq(1)]
+        return m
+
+    def _in_final_beat(self, m: Module, last: Signal) -> Value:
+        """Whether the beat held is the vector's last."""
+        if self.input.count == 1:
+            return Const(1)
+        beat = Signal(range(self.input.count))
+        final = beat == self.input.count - 1
+        with m.If(self.o.valid & self.o.ready & last):
+            m.d.sync += beat.eq(Mux(final, 0, beat + 1))
+        return final
+
+
+def gearboxes(source: Beats, lanes: int) -> list[StreamUnit]:
+    """Units that bring a vector to ``lanes`` lanes: none, one, or two by way of the greatest common divisor."""
+    common = gcd(source.lanes, lanes)
+    chain: list[StreamUnit] = []
+    if common < source.lanes:
+        chain.append(Unpack(source, common))
+    if common < lanes:
+        chain.append(Pack(chain[-1].output if chain else source, lanes))
+    return chain
