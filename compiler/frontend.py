@@ -12,19 +12,22 @@ from typing import Any
 
 import numpy as np
 import onnx
+from onnx import helper
+
 from icepop.compiler import handlers
 from icepop.compiler.errors import IcepopError, ModelError
 from icepop.compiler.graph import Graph
 from icepop.compiler.handlers.base import HANDLERS, Node
-from icepop.compiler.integerize import element_functions, materialize
+from icepop.compiler.handlers.heads import scores
+from icepop.compiler.integerize import materialize
 from icepop.compiler.model_file import read_model, tensor_value
 from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.base import Op
+from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.input import Input
 from icepop.compiler.registry import modules
 from icepop.compiler.symbols import Constant, Symbol, Value
 from icepop.compiler.types import TensorType
-from onnx import helper
 
 list(modules(handlers))  # importing the files fills the table
 
@@ -90,8 +93,7 @@ def load_graph(path: Path) -> Graph:
     entry, type = input_of(model, values)
     builder = Builder(Graph((Input(entry, (), type),)))
     values[entry] = whole(entry, type)
-    for proto in model.graph.node:
-        node = read_node(proto)
+    for node in map(read_node, model.graph.node):
         missing = [name for name in node.inputs if name and name not in values]
         if missing:
             raise ModelError(f"node '{node.name}' ({node.op_type}) reads '{missing[0]}', which nothing before it gives")
@@ -120,15 +122,25 @@ def input_of(model: onnx.ModelProto, values: dict[str, Value]) -> tuple[str, Ten
 
 def read_node(proto: onnx.NodeProto) -> Node:
     """Node of the file; its first output names it where it has no name."""
-    attributes: dict[str, Any] = {}
-    for attribute in proto.attribute:
-        value = helper.get_attribute_value(attribute)
-        if isinstance(value, onnx.TensorProto):
-            value = tensor_value(value, f"{proto.name}.{attribute.name}")
-        attributes[attribute.name] = value.decode() if isinstance(value, bytes) else value
     name = proto.name or (proto.output[0] if proto.output else "?")
     output = proto.output[0] if proto.output else name
+    attributes = {attribute.name: attribute_value(attribute, name) for attribute in proto.attribute}
     return Node(name, proto.op_type, proto.domain, tuple(proto.input), output, attributes)
+
+
+def attribute_value(attribute: onnx.AttributeProto, node: str) -> Any:
+    """Number, string, list or array of a node's attribute."""
+    try:
+        value = helper.get_attribute_value(attribute)
+        if isinstance(value, onnx.TensorProto):
+            return tensor_value(value, f"{node}.{attribute.name}")
+        if isinstance(value, bytes):
+            return value.decode()
+    except ValueError as error:
+        raise ModelError(f"node '{node}': attribute '{attribute.name}' cannot be read: {error}") from error
+    if attribute.type in (attribute.FLOAT, attribute.FLOATS) and not np.isfinite(value).all():
+        raise ModelError(f"node '{node}': attribute '{attribute.name}' must be finite, not {value}")
+    return value
 
 
 def handle(node: Node, inputs: list[Value], builder: Builder) -> Value:
@@ -150,13 +162,14 @@ def classified(output: Value, builder: Builder) -> Graph:
     """Graph that ends in an `ArgMax` of the output's scores, if it does not already."""
     if not isinstance(output, Symbol):
         raise ModelError("the model's output does not depend on its input")
-    last = builder.graph.output
-    if isinstance(last, ArgMax):
-        return builder.graph
-    functions = set(element_functions(output))
-    if output.source != last.name or len(functions) > 1 or functions.pop().gain != 1:
-        raise ModelError(
-            f"the model's output must be layer '{last.name}' with one positive scale and one bias for all classes"
-        )
-    builder.add(ArgMax("argmax", (last.name,)))
+    if not any(isinstance(op, Dense) for op in builder.graph.ops):
+        raise ModelError("the model must hold a layer with quantized weights, MatMul or Gemm")
+    if not isinstance(builder.graph.output, ArgMax):
+        builder.add(ArgMax("argmax", (scores(output, builder),)))
+    elif output.source != builder.graph.output.name or output.steps:
+        raise ModelError("the model's output must be what its ArgMax gives, unchanged")
+    read = {name for op in builder.graph.ops for name in op.inputs}
+    for op in builder.graph.ops[:-1]:
+        if op.name not in read:
+            raise ModelError(f"layer '{op.name}' does not lead to the model's output; remove it from the file")
     return builder.graph

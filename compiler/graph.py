@@ -1,6 +1,6 @@
 """The integer network: a DAG of ops, and the golden run that every simulator is compared with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -93,7 +93,3 @@ class Graph:
         for op in self.ops[start + 1 :]:
             results[op.name] = op.golden(*(results[source] for source in op.inputs))
         return results
-
-    def map(self, change: Callable[[Op], Op]) -> "Graph":
-        """Graph with every op replaced by ``change(op)``."""
-        return Graph(tuple(change(op) for op in self.ops))

@@ -5,14 +5,14 @@ a quantizer, so the function has few values. The smallest argument that reaches 
 lies below this file never sees a real number again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from math import gcd, lcm
-from typing import Any
 
 import numpy as np
+
 from icepop.compiler.errors import ModelError
 from icepop.compiler.exact import Number
 from icepop.compiler.graph import Graph
@@ -56,16 +56,18 @@ class ElementFunction:
             sign *= step.gain(parameters)
         return sign
 
-    def values(self) -> list[Fraction] | None:
-        """All values the function can have by its last quantizer, ascending; None if there is no quantizer."""
-        values: list[Any] | None = None
+    @property
+    def rises(self) -> bool:
+        """Whether a larger argument always has a larger value."""
+        return self.gain == 1 and all(step.injective for step in self.steps)
+
+    def values(self) -> set[Number]:
+        """All values the function can have by its last quantizer; none if there is no quantizer."""
+        values: list[Number] = []
         for step, parameters in zip(self.steps, self.parameters, strict=True):
             levels = step.levels(parameters)
-            if levels is not None:
-                values = levels
-            elif values is not None:
-                values = [step.apply(value, parameters) for value in values]
-        return sorted(set(values)) if values is not None else None
+            values = [*levels] if levels is not None else [step.apply(value, parameters) for value in values]
+        return set(values)
 
 
 def element_functions(symbol: Symbol) -> list[ElementFunction]:
@@ -110,15 +112,15 @@ def materialize(symbol: Symbol, graph: Graph, name: str) -> tuple[Op, Fraction]:
         The values do not lie on one uniform grid.
     """
     functions = element_functions(symbol)
-    values = {function: function.values() or [] for function in set(functions)}
-    domain, scale = common_grid([v for each in values.values() for v in each], name)
+    distinct = set(functions)
+    domain, scale = common_grid(set().union(*(function.values() for function in distinct)), name)
     source_type = graph.types[symbol.source]
     levels = [domain.lo + domain.step * (k + 1) for k in range(domain.size - 1)]
     targets = [level * scale for level in levels]
     if source_type.domain is None:
-        if any(function.gain < 0 for function in values):
+        if any(function.gain < 0 for function in distinct):
             raise ModelError(f"'{name}': the input must not be multiplied by a negative number before it is quantized")
-        cuts = {function: float_thresholds(function, targets) for function in values}
+        cuts = {function: float_thresholds(function, targets) for function in distinct}
         table = np.array([cuts[function] for function in functions], np.float32).reshape(len(functions), -1)
         return Encode(name, (symbol.source,), symbol.index.reshape(-1), table, domain, symbol.index.shape[1:]), scale
     return channel_thresholds(symbol, functions, targets, source_type.domain, domain, name), scale
@@ -141,12 +143,14 @@ def channel_thresholds(
     return Threshold(name, (symbol.source,), table, sign, domain)
 
 
-def common_grid(values: Sequence[Fraction], name: str) -> tuple[Domain, Fraction]:
+def common_grid(values: Set[Number], name: str) -> tuple[Domain, Fraction]:
     """Smallest uniform grid that holds all values: integer codes and the real value of one code.
 
     Two values -c and +c are bipolar; otherwise the scale is the greatest common divisor of all values.
     """
-    distinct = sorted(set(values))
+    distinct = sorted(value for value in values if isinstance(value, Fraction))
+    if len(distinct) < len(values):
+        raise ModelError(f"'{name}': a batch normalization must not stand between a quantizer and the layer it feeds")
     denominator = lcm(*(value.denominator for value in distinct))
     numerators = [int(value * denominator) for value in distinct]
     divisor = gcd(*numerators) or 1
@@ -154,7 +158,8 @@ def common_grid(values: Sequence[Fraction], name: str) -> tuple[Domain, Fraction
     scale = Fraction(divisor, denominator)
     steps = {b - a for a, b in pairwise(codes)} or {1}
     if len(steps) > 1:
-        raise ModelError(f"'{name}': quantized values must be evenly spaced, not {[float(v) for v in distinct]}")
+        few = ", ".join(str(float(value)) for value in distinct[:8]) + (", …" if len(distinct) > 8 else "")
+        raise ModelError(f"'{name}': quantized values must be evenly spaced over all channels, not {few}")
     if codes == [-1, 1]:
         return BIPOLAR, scale
     return Domain(codes[0], codes[-1], steps.pop()), scale
@@ -166,20 +171,23 @@ def integer_thresholds(function: ElementFunction, targets: Sequence[Fraction], s
     arguments = range(source.lo, source.hi + 1, source.step)
     if sign < 0:
         arguments = range(-source.hi, -source.lo + 1, source.step)
-    return [
-        arguments.start
-        + source.step * first(len(arguments), lambda k, t=target: function(Fraction(sign * arguments[k])) >= t)
-        for target in targets
-    ]
+
+    def smallest(target: Fraction) -> int:
+        position = first(len(arguments), lambda k: function(Fraction(sign * arguments[k])) >= target)
+        return arguments.start + source.step * position
+
+    return [smallest(target) for target in targets]
 
 
 def float_thresholds(function: ElementFunction, targets: Sequence[Fraction]) -> list[float]:
     """For each target, the smallest finite float32 whose value reaches it; +inf if none does."""
     lowest, count = ordinal(-FLOAT32_MAX), 2 * ordinal(FLOAT32_MAX) + 1
-    positions = [
-        first(count, lambda k, t=target: function(Fraction(from_ordinal(lowest + k))) >= t) for target in targets
-    ]
-    return [from_ordinal(lowest + k) if k < count else float("inf") for k in positions]
+
+    def smallest(target: Fraction) -> float:
+        position = first(count, lambda k: function(Fraction(from_ordinal(lowest + k))) >= target)
+        return from_ordinal(lowest + position) if position < count else float("inf")
+
+    return [smallest(target) for target in targets]
 
 
 def first(count: int, holds: Callable[[int], bool]) -> int:

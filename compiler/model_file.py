@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from icepop.compiler.errors import ModelError
 from numpy.typing import NDArray
 from onnx import numpy_helper
+
+from icepop.compiler.errors import ModelError
 
 MAX_BYTES = 1 << 30
 """Largest model file that is read."""
@@ -50,9 +51,11 @@ def tensor_value(tensor: onnx.TensorProto, name: str) -> NDArray:
         value = numpy_helper.to_array(tensor)
     except (ValueError, TypeError, KeyError) as error:
         raise ModelError(f"tensor '{name}' is broken: its data do not fill its shape {list(tensor.dims)}") from error
-    if value.dtype.kind == "f":
-        if not np.isfinite(value).all():
-            where = np.argwhere(~np.isfinite(value))[0].tolist()
-            raise ModelError(f"tensor '{name}' must be finite, not {value[tuple(where)]} at index {where}")
-        return value.astype(np.float32)
+    if value.dtype.kind != "f":
+        return value
+    with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, which is refused here
+        value = value.astype(np.float32)
+    if not np.isfinite(value).all():
+        where = np.argwhere(~np.isfinite(value))[0].tolist()
+        raise ModelError(f"tensor '{name}' must be finite, not {value[tuple(where)]} at index {where}")
     return value

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass, fields
+from operator import add, attrgetter
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.base import Op
 from icepop.compiler.types import TensorType
 
 
-@dataclass(frozen=True, order=False)
+@dataclass(frozen=True)
 class Resources:
     """What hardware takes, or what a board has.
 
@@ -40,15 +41,18 @@ class Resources:
     dsp: int = 0
 
     def __add__(self, other: "Resources") -> "Resources":
-        return Resources(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Resources(*map(add, COUNTS(self), COUNTS(other)))
 
     def __mul__(self, times: int) -> "Resources":
-        return Resources(*(times * a for a in astuple(self)))
+        return Resources(*(times * count for count in COUNTS(self)))
 
     @staticmethod
     def total(parts: "Sequence[Resources]") -> "Resources":
         """Sum of all parts."""
         return sum(parts, Resources())
+
+
+COUNTS = attrgetter(*(field.name for field in fields(Resources)))
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ class Plan:
         return json.dumps({**asdict(self), **totals}, indent=2) + "\n"
 
 
-def foldings_from_json(text: str) -> dict[str, Folding]:
+def foldings_from_json(text: str | bytes) -> dict[str, Folding]:
     """Foldings that a saved plan pins, by stage name.
 
     Raises
@@ -176,5 +180,5 @@ def foldings_from_json(text: str) -> dict[str, Folding]:
             for stage in stages
             if stage["ops"]
         }
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise PlanError(f"a plan file must hold what 'icepop compile' wrote, not this ({error!r})") from error

@@ -1,6 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """The search for a plan: folding of every layer, so that the pipeline is fast enough, or as fast as fits."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,8 +17,8 @@ from icepop.compiler.types import Beats, TensorType
 FILL = 0.85
 """Share of the logic cells that place and route fills without trouble."""
 
-EBR_PRICES = (176, 44, 11, 700, 2800)
-"""Cells that an EBR is worth when foldings are compared, tried in turn; the first is UP5K's own ratio."""
+EBR_PRICES = (64, 176, 16, 700, 2800)
+"""Cells that an EBR is worth when foldings are compared, tried in turn; the first is what yosys weighs it with."""
 
 
 class Unit(Protocol):
@@ -170,6 +171,11 @@ class Search:
         """Chain of least price in which every stage has at most this interval; None if a layer has no such unit."""
         chains = [Chain((unit,), unit.cost) for unit in self.choices[0] if unit.interval <= interval]
         for units in self.choices[1:]:
+            # what comes behind depends on nothing but the stream that a chain gives
+            streams: dict[tuple[int, int], Chain] = {}
+            for chain in sorted(chains, key=lambda chain: chain.price(ebr_price)):
+                streams.setdefault((chain.units[-1].output.lanes, chain.units[-1].spacing), chain)
+            chains = list(streams.values())
             extended = []
             for unit in units:
                 if unit.interval <= interval:
@@ -228,7 +234,12 @@ def search(
     if unknown:
         raise PlanError(f"the plan folds '{min(unknown)}', which is no stage of this network")
     finder = Search([bind(span, kind, pins or {}) for span, kind in layers], library)
-    chain = fastest(finder, board, budget) if interval is None else least_area(finder, board, budget, interval)
+    chain = fastest(finder, budget) if interval is None else fitting(finder, budget, interval)
+    if chain is None:
+        remedy = "fold the plan's layers more, or train a smaller network" if pins else "train a smaller network"
+        if interval is None:
+            raise too_large(finder, board, budget, finder.intervals()[-1], remedy)
+        raise too_large(finder, board, budget, interval, f"allow more cycles with --interval, or {remedy}")
     return describe(chain.units, layers, board, start)
 
 
@@ -246,13 +257,11 @@ def fitting(finder: Search, budget: Resources, interval: int) -> Chain | None:
     return None
 
 
-def fastest(finder: Search, board: str, budget: Resources) -> Chain:
-    """Chain of the smallest interval that fits, found by bisection over all intervals."""
+def fastest(finder: Search, budget: Resources) -> Chain | None:
+    """Chain of the smallest interval that fits, found by bisection over all intervals; None if nothing fits."""
     intervals = finder.intervals()
     best = fitting(finder, budget, intervals[-1])
-    if best is None:
-        raise too_large(finder, board, budget, intervals[-1])
-    low, high = 0, len(intervals) - 1
+    low, high = 0, len(intervals) - 1 if best is not None else 0
     while low < high:
         middle = (low + high) // 2
         chain = fitting(finder, budget, intervals[middle])
@@ -263,31 +272,23 @@ def fastest(finder: Search, board: str, budget: Resources) -> Chain:
     return best
 
 
-def least_area(finder: Search, board: str, budget: Resources, interval: int) -> Chain:
-    """Cheapest chain that reaches the interval and fits."""
-    chain = fitting(finder, budget, interval)
-    if chain is None:
-        raise too_large(finder, board, budget, interval)
-    return chain
-
-
-def too_large(finder: Search, board: str, budget: Resources, interval: int) -> PlanError:
-    """Error that says what the network would need and what there is."""
+def too_large(finder: Search, board: str, budget: Resources, interval: int, remedy: str) -> PlanError:
+    """Error that says what the network would need, what there is, and what to change."""
     chain = finder.cheapest(interval, EBR_PRICES[0])
-    if chain is None and finder.cheapest(finder.intervals()[-1], EBR_PRICES[0]) is None:
+    intervals = finder.intervals()
+    reached = bisect_left(intervals, True, key=lambda each: finder.cheapest(each, EBR_PRICES[0]) is not None)
+    if reached == len(intervals):
         return PlanError(
             "the given foldings cannot be joined: a layer with more lanes than the next one takes must have "
             "at least as many cycles between two results as its lanes take to pass; lower its pe"
         )
     if chain is None:
-        slowest = max(min(unit.interval for unit in units) for units in finder.choices)
-        return PlanError(f"no folding reaches an interval of {interval} cycles; ask for {slowest} or more")
+        return PlanError(f"no folding reaches an interval of {interval} cycles; ask for {intervals[reached]} or more")
     need = chain.cost
     cells = int(FILL * budget.cells)
     return PlanError(
         f"the network needs {need.ebr} EBR and {need.cells} logic cells for an interval of at most {interval} cycles, "
-        f"but {board} has {budget.ebr} EBR and {cells} logic cells to fill; "
-        "allow more cycles with --interval, or train a smaller network"
+        f"but {board} has {budget.ebr} EBR and {cells} logic cells to fill; {remedy}"
     )
 
 

@@ -11,10 +11,11 @@ from math import floor
 from typing import Any
 
 import numpy as np
-from icepop.compiler.exact import Number, Root, over_root, round_half_even
 from numpy.typing import NDArray
 
-Params = NDArray[np.float32]
+from icepop.compiler.exact import Number, Root, over_root, round_half_even
+
+Params = NDArray[np.float32] | np.float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,7 @@ class Step(ABC):
         """Value at x with one element's parameters, in the order of the fields."""
 
     def levels(self, p: tuple[Fraction, ...]) -> list[Fraction] | None:
-        """All values, ascending, where they are few; None for a continuous function."""
+        """All values, where they are few; None for a continuous function."""
         return None
 
     @property
@@ -39,7 +40,12 @@ class Step(ABC):
         return type(self).levels is not Step.levels
 
     @property
-    def parameters(self) -> tuple[Params, ...]:
+    def injective(self) -> bool:
+        """Whether different arguments have different values, where the gain is not 0."""
+        return not self.quantizes
+
+    @property
+    def parameters(self) -> tuple[NDArray[np.float32], ...]:
         """The arrays, in the order of the fields."""
         return tuple(np.asarray(getattr(self, field.name), np.float32) for field in fields(self))
 
@@ -61,6 +67,30 @@ class Scale(Step):
     def apply(self, x: Number, p: tuple[Fraction, ...]) -> Number:
         """Multiply."""
         return x * p[0]
+
+
+@dataclass(frozen=True, eq=False)
+class FromCode(Step):
+    """``x * scale`` with the real value of one code, which is the same for all elements and need be no float32."""
+
+    scale: Fraction
+
+    @property
+    def parameters(self) -> tuple[NDArray[np.float32], ...]:
+        """None that differs between elements."""
+        return ()
+
+    def reshaped(self, change: Any) -> "FromCode":
+        """Itself."""
+        return self
+
+    def gain(self, p: tuple[Fraction, ...]) -> int:
+        """Rising: scales are positive."""
+        return 1
+
+    def apply(self, x: Number, p: tuple[Fraction, ...]) -> Number:
+        """Multiply."""
+        return x * self.scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +146,28 @@ class Normalize(Step):
 
 
 @dataclass(frozen=True, eq=False)
+class Ranked(Step):
+    """A rising function of which only that is known: what a Softmax leaves of scores."""
+
+    def gain(self, p: tuple[Fraction, ...]) -> int:
+        """Rising."""
+        return 1
+
+    def apply(self, x: Number, p: tuple[Fraction, ...]) -> Number:
+        """Refuse: the value depends on the other elements."""
+        raise ArithmeticError("nothing but ArgMax may follow a Softmax")
+
+
+@dataclass(frozen=True, eq=False)
 class AtLeast(Step):
     """``max(x, low)``; with 0 a rectifier."""
 
     low: Params
+
+    @property
+    def injective(self) -> bool:
+        """All values below the limit become one."""
+        return False
 
     def gain(self, p: tuple[Fraction, ...]) -> int:
         """Rising."""
@@ -136,6 +184,11 @@ class AtMost(Step):
 
     high: Params
 
+    @property
+    def injective(self) -> bool:
+        """All values above the limit become one."""
+        return False
+
     def gain(self, p: tuple[Fraction, ...]) -> int:
         """Rising."""
         return 1
@@ -147,21 +200,23 @@ class AtMost(Step):
 
 @dataclass(frozen=True, eq=False)
 class Reaches(Step):
-    """``1 if x >= threshold else 0``."""
+    """``high if x >= threshold else low``."""
 
     threshold: Params
+    low: Params
+    high: Params
 
     def gain(self, p: tuple[Fraction, ...]) -> int:
-        """Rising."""
-        return 1
+        """Sign of the difference."""
+        return (p[2] > p[1]) - (p[2] < p[1])
 
     def apply(self, x: Number, p: tuple[Fraction, ...]) -> Number:
         """Compare."""
-        return Fraction(int(x >= p[0]))
+        return p[2] if x >= p[0] else p[1]
 
     def levels(self, p: tuple[Fraction, ...]) -> list[Fraction]:
-        """0 and 1."""
-        return [Fraction(0), Fraction(1)]
+        """Both choices."""
+        return [p[1], p[2]]
 
 
 @dataclass(frozen=True, eq=False)

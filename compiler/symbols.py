@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from icepop.compiler.steps import Step
 from icepop.compiler.types import IntArray
-from numpy.typing import NDArray
 
 Layout = Callable[[NDArray[Any]], NDArray[Any]]
 

@@ -10,8 +10,9 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from icepop.compiler.errors import DataError
 from numpy.typing import NDArray
+
+from icepop.compiler.errors import DataError
 
 IntArray = NDArray[np.int64]
 
@@ -132,17 +133,18 @@ class TensorType:
         if self.domain is None:
             if values.dtype.kind not in "fiub":
                 raise DataError(f"{name} must be numbers, not {values.dtype}")
-            data = values.astype(np.float32)
+            with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, which is refused here
+                data = values.astype(np.float32)
             if not np.isfinite(data).all():
                 where = np.argwhere(~np.isfinite(data))[0]
                 raise DataError(f"{name} must be finite, not {data[tuple(where)]} at index {where.tolist()}")
-        else:
-            if values.dtype.kind not in "iub":
-                raise DataError(f"{name} must be integer codes, not {values.dtype}")
-            data = values.astype(np.int64)
-            if not self.domain.contains(data):
-                raise DataError(f"{name} must hold codes in {self.domain}, not [{data.min()}, {data.max()}]")
-        return data.reshape(len(data), *self.shape)
+            return data.reshape(len(data), *self.shape)
+        if values.dtype.kind not in "iub":
+            raise DataError(f"{name} must be integer codes, not {values.dtype}")
+        codes = values.astype(np.int64)
+        if not self.domain.contains(codes) or (codes != values).any():
+            raise DataError(f"{name} must hold codes in {self.domain}, not [{values.min()}, {values.max()}]")
+        return codes.reshape(len(codes), *self.shape)
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,8 @@ class Beats:
 def pack_words(codes: IntArray, bits: int) -> list[int]:
     """Join rows of codes (words, lanes), ``bits`` each, into one integer a row, lane 0 least significant."""
     planes = (codes[:, :, None] >> np.arange(bits)) & 1
-    rows = np.packbits(planes.reshape(len(codes), -1).astype(np.uint8), axis=1, bitorder="little")
+    flat = planes.reshape(len(codes), codes.shape[1] * bits).astype(np.uint8)
+    rows = np.packbits(flat, axis=1, bitorder="little")
     return [int.from_bytes(row.tobytes(), "little") for row in rows]
 
 

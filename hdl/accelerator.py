@@ -7,6 +7,7 @@ from itertools import pairwise
 from amaranth import Module, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
+
 from icepop.compiler.graph import Graph
 from icepop.compiler.plan import Plan, Span
 from icepop.compiler.types import Beats

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+import numpy as np
 from amaranth import Array, Cat, Const, Module, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
+from numpy.typing import NDArray
+
 from icepop.compiler.plan import Resources
+from icepop.compiler.types import unpack_words
 
 EBR_SHAPES = ((256, 16), (512, 8), (1024, 4), (2048, 2))
 """Depth and width of an iCE40 EBR's modes (Lattice TN-02002)."""
@@ -17,8 +21,8 @@ EBR_SHAPES = ((256, 16), (512, 8), (1024, 4), (2048, 2))
 LUT_DEPTH = 16
 """Up to this depth a ROM is one LUT4 a bit."""
 
-CELLS_PER_EBR = 176
-"""UP5K's logic cells over its EBR: what an EBR is worth when a memory's shape is chosen."""
+CELLS_PER_EBR = 64
+"""What an EBR is worth when a memory's shape is chosen: what yosys weighs it with."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +69,17 @@ class Banks:
         return self.width * (2 * (self.rows - 1) + 2) // 3 if self.rows > 1 else 0
 
 
-def rom_cost(depth: int, width: int) -> Resources:
-    """Cost of a `Rom`: LUT4 for a shallow one, else EBR and their multiplexers."""
-    if depth == 1:
-        return Resources()
-    if depth <= LUT_DEPTH:
-        return Resources(lut4=width, ff=width, cells=width)
+def deep_rom_cost(depth: int, width: int) -> Resources:
+    """Cost of a `Rom` in EBR, whatever it holds."""
     banks = Banks.choose(depth, width)
     select = ceil_log2(banks.rows)
     return Resources(lut4=banks.mux_lut4, ff=select, cells=banks.mux_lut4 + select, ebr=banks.ebr)
+
+
+def varying_columns(table: NDArray[np.bool_]) -> int:
+    """Columns of a table (depth, columns) that stay: not constant, nor equal to another or its complement."""
+    relative = np.unique(table ^ table[:1], axis=1)
+    return int(relative.any(axis=0).sum())
 
 
 class Rom(wiring.Component):
@@ -99,6 +105,19 @@ class Rom(wiring.Component):
         self.init = list(init)
         self.banks = Banks.choose(len(self.init), width)
         super().__init__({"address": In(ceil_log2(len(self.init))), "data": Out(width)})
+
+    @property
+    def bits(self) -> NDArray[np.bool_]:
+        """All bits (depth, width)."""
+        return unpack_words(self.init, self.width, 1).astype(bool)
+
+    @property
+    def cost(self) -> Resources:
+        """A LUT4 for each column that varies, or EBR and their multiplexers."""
+        if len(self.init) > LUT_DEPTH:
+            return deep_rom_cost(len(self.init), self.width)
+        columns = varying_columns(self.bits)
+        return Resources(lut4=columns, ff=columns, cells=columns)
 
     def elaborate(self, platform: object) -> Module:
         """LUTs, or EBR banks whose outputs the registered high address bits select."""
@@ -137,6 +156,8 @@ class Rom(wiring.Component):
 
 class Ram(wiring.Component):
     """Memory with one write and one registered read port, in EBR.
+
+    What is read while the same word is written is undefined, as in an EBR; synthesis relies on that.
 
     Parameters
     ----------

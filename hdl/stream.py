@@ -5,6 +5,7 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
+
 from icepop.compiler.plan import Resources
 from icepop.compiler.types import Beats
 from icepop.hdl.memory import Ram
@@ -53,8 +54,8 @@ class PingPong(wiring.Component):
     def cost(self) -> Resources:
         """EBR, the write counter and the two pointers."""
         counter = self.address_bits
-        cells = 2 * counter + 8
-        return self.ram.cost + Resources(lut4=cells, ff=counter + 4, carry=counter, cells=cells)
+        control = Resources(lut4=counter + 9, ff=counter + 4, carry=max(0, counter - 2), cells=counter + 9)
+        return self.ram.cost + control
 
     def elaborate(self, platform: object) -> Module:
         """Two-bit pointers tell full from empty; their low bit is the half."""

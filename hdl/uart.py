@@ -42,13 +42,13 @@ class UartReceiver(wiring.Component):
     """Serial line to bytes.
 
     The line passes two flip-flops. A falling edge starts a frame; every bit is sampled once in its middle, so bit n
-    is read ``(n + 1/2) * divisor`` cycles after the edge was seen. With a relative baud difference e between both ends
-    the last sample is off by ``9.5 e + 1 / divisor`` bits, which must stay below one half: 2 % at both ends leaves
-    room down to 4 cycles a bit.
+    is read ``(n + 1/2) * divisor`` cycles after the edge was seen. With a relative difference e between the baud rates
+    of both ends the last sample is off by ``9.5 e + 1 / divisor`` bits, which must stay below one half: e may be 2 % at
+    4 cycles a bit and 4 % at 12.
 
     A start bit that is gone in its middle is noise and ignored; a frame without stop bit is dropped, and the line must
-    go high before the next one. The line cannot wait: a byte that is not taken before the next start bit makes the
-    receiver miss that frame (``payload`` itself stays valid and unchanged until it is transferred).
+    go high before the next one. The line cannot wait: the frame after a byte is missed if the byte is not taken
+    when its start bit begins (the byte itself stays valid and unchanged until it is transferred).
 
     Latency: ``o.valid`` rises in the middle of the stop bit, four cycles (synchronizer, edge, output register) later.
 
@@ -65,14 +65,11 @@ class UartReceiver(wiring.Component):
         Received bytes, bit 0 first on the line.
     """
 
-    rx: In(1, init=1)
-    o: Out(stream.Signature(unsigned(8)))
-
     def __init__(self, divisor: int):
         if divisor < SMALLEST_DIVISOR:
             raise ValueError(f"divisor must be at least {SMALLEST_DIVISOR}, not {divisor}")
         self.divisor = divisor
-        super().__init__()
+        super().__init__({"rx": In(1, init=1), "o": Out(stream.Signature(unsigned(8)))})
 
     def elaborate(self, platform: object) -> Module:
         """A shift register full of ones: the frame is complete when the start bit reaches its end."""
@@ -88,7 +85,7 @@ class UartReceiver(wiring.Component):
 
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
-        with m.If(~busy), m.If(before & ~line & ~self.o.valid):
+        with m.If(~busy), m.If(before & ~line & (self.o.ready | ~self.o.valid)):
             m.d.sync += [busy.eq(1), starting.eq(1), count.eq(self.divisor // 2 - 1), shift.eq(-1)]
         with m.Elif(count != 0):
             m.d.sync += count.eq(count - 1)
@@ -122,14 +119,11 @@ class UartTransmitter(wiring.Component):
         The line, high when idle; comes straight from a flip-flop.
     """
 
-    i: In(stream.Signature(unsigned(8)))
-    tx: Out(1, init=1)
-
     def __init__(self, divisor: int):
         if divisor < SMALLEST_DIVISOR:
             raise ValueError(f"divisor must be at least {SMALLEST_DIVISOR}, not {divisor}")
         self.divisor = divisor
-        super().__init__()
+        super().__init__({"i": In(stream.Signature(unsigned(8))), "tx": Out(1, init=1)})
 
     def elaborate(self, platform: object) -> Module:
         """A shift register that ends with the stop bit, which is also the idle line."""

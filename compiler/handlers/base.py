@@ -6,10 +6,11 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
+
 from icepop.compiler.errors import ModelError
 from icepop.compiler.ops.base import Op
 from icepop.compiler.symbols import Codes, Constant, Symbol, Value
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
 """Elementwise functions of a computed value and constants."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from icepop.compiler.errors import ModelError
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
 from icepop.compiler.steps import AtLeast, AtMost, Divide, Reaches, Scale, Shift, Step
 from icepop.compiler.symbols import Constant, Symbol, Value
-from numpy.typing import NDArray
 
 NUMPY = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Pow": np.power}
 
@@ -21,7 +23,12 @@ def arithmetic(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value
         return a.then(right_operand(node, constant(node, b, "the second input")))
     if isinstance(b, Symbol):
         return left_operand(node, constant(node, a, "the first input"), b)
-    return Constant(NUMPY[node.op_type](constant(node, a, "the first input"), constant(node, b, "the second input")))
+    left, right = constant(node, a, "the first input"), constant(node, b, "the second input")
+    with np.errstate(all="ignore"):  # what is not finite is refused here
+        result = NUMPY[node.op_type](left, right)
+    if not np.isfinite(result).all():
+        raise ModelError(f"node '{node.name}' ({node.op_type}): the result of constants must be finite")
+    return Constant(result)
 
 
 def right_operand(node: Node, c: NDArray[Any]) -> Step:
@@ -58,8 +65,9 @@ def relu(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
 def clip(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     """Bounds from inputs (opset 11 and later) or attributes."""
     x = symbol(node, inputs[0])
-    bounds = dict(zip(("min", "max"), (constant(node, value, "a bound") for value in inputs[1:]), strict=False))
-    bounds = {**node.attributes, **bounds}
+    present = [bound for bound, tensor in zip(("min", "max"), node.inputs[1:], strict=False) if tensor]
+    given = (constant(node, value, "a bound") for value in inputs[1:])
+    bounds = {**node.attributes, **dict(zip(present, given, strict=True))}
     if "min" in bounds:
         x = x.then(AtLeast(np.asarray(bounds["min"], np.float32)))
     if "max" in bounds:
@@ -70,7 +78,8 @@ def clip(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
 @handles("GreaterOrEqual")
 def greater_or_equal(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     """1 where the value reaches a constant."""
-    return symbol(node, inputs[0]).then(Reaches(constant(node, inputs[1], "the threshold")))
+    threshold = constant(node, inputs[1], "the threshold")
+    return symbol(node, inputs[0]).then(Reaches(threshold, np.float32(0), np.float32(1))).named(node.name)
 
 
 @handles("Where")
@@ -80,4 +89,5 @@ def where(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     if not x.steps or not isinstance(x.steps[-1], Reaches):
         raise ModelError(f"node '{node.name}' (Where): the condition must be a comparison with a constant")
     high, low = (constant(node, value, "a choice") for value in inputs[1:3])
-    return x.then(Scale(high - low)).then(Shift(low)).named(node.name)
+    before = replace(x, steps=x.steps[:-1])
+    return before.then(Reaches(x.steps[-1].threshold, low, high)).named(node.name)

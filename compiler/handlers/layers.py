@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+
 from icepop.compiler.errors import ModelError
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
 from icepop.compiler.ops.dense import Dense
-from icepop.compiler.steps import Normalize, Scale, Shift
+from icepop.compiler.steps import FromCode, Normalize, Scale, Shift
 from icepop.compiler.symbols import Codes, Symbol, Value
 
 
@@ -39,7 +40,7 @@ def gemm(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
 
 def dense(node: Node, x: Symbol, weights: Codes, builder: OpBuilder) -> Symbol:
     """Integer product; the scales of activations and weights follow it as steps."""
-    if x.index.ndim != 2 or weights.codes.ndim != 2 or x.index.shape[1] != weights.codes.shape[0]:
+    if weights.codes.ndim != 2 or x.index.shape != (1, len(weights.codes)):
         raise ModelError(
             f"node '{node.name}' ({node.op_type}) must multiply (1, K) by (K, N), "
             f"not {x.index.shape} by {weights.codes.shape}"
@@ -55,16 +56,20 @@ def dense(node: Node, x: Symbol, weights: Codes, builder: OpBuilder) -> Symbol:
         )
     source, code_value = builder.codes(x)
     product = builder.add(Dense(node.name, (source,), np.ascontiguousarray(weights.codes.T)))
-    return product.then(Scale(np.float32(code_value))).then(Scale(scale[:1]))
+    return product.then(FromCode(code_value)).then(Scale(scale[:1]))
 
 
 @handles("BatchNormalization")
 def batch_normalization(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     """Per channel (axis 1) affine function."""
     x = symbol(node, inputs[0])
-    parameters = [constant(node, value, "a parameter") for value in inputs[1:5]]
-    if (parameters[3] < 0).any():
-        raise ModelError(f"node '{node.name}' (BatchNormalization): the variance must not be negative")
+    if node.attributes.get("training_mode", 0):
+        raise ModelError(f"node '{node.name}' (BatchNormalization) is in training mode; export the model after eval()")
     shape = (1, -1, *(1,) * (x.index.ndim - 2))
+    gamma, beta, mean, variance = (constant(node, value, "a parameter").reshape(shape) for value in inputs[1:5])
     epsilon = np.float32(node.attributes.get("epsilon", 1e-5))
-    return x.then(Normalize(*(parameter.reshape(shape) for parameter in parameters), epsilon))
+    if (variance < 0).any() or (variance + epsilon <= 0).any():
+        raise ModelError(
+            f"node '{node.name}' (BatchNormalization): the variance must be positive, not {variance.min()}"
+        )
+    return x.then(Normalize(gamma, beta, mean, variance, epsilon))

@@ -4,21 +4,42 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from icepop.compiler.errors import ModelError
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles
 from icepop.compiler.symbols import Constant, Symbol, Value
-from numpy.typing import NDArray
 
 
-@handles("Identity", "Dropout", "Cast")
+@handles("Identity", "Dropout")
 def identity(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
-    """Pass the value through: Dropout does nothing in inference, and a Cast keeps exact numbers."""
+    """Pass the value through: Dropout does nothing in inference."""
     return inputs[0]
+
+
+@handles("Cast")
+def cast(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """Pass the value through, to types that keep it: a computed one to floats, constants to anything."""
+    target = node.attributes["to"]
+    if isinstance(inputs[0], Constant):
+        return Constant(inputs[0].value.astype(helper.tensor_dtype_to_np_dtype(target)))
+    if target not in (TensorProto.FLOAT, TensorProto.DOUBLE):
+        raise ModelError(f"node '{node.name}' (Cast): computed values must stay float32, not become {name_of(target)}")
+    return inputs[0]
+
+
+def name_of(data_type: int) -> str:
+    """Name of an ONNX data type."""
+    return TensorProto.DataType.Name(data_type).lower()
 
 
 @handles("Constant")
 def constant_node(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     """Array stored in the node."""
-    return Constant(np.asarray(next(iter(node.attributes.values()))))
+    (value,) = node.attributes.values()
+    array = np.asarray(value)
+    return Constant(array.astype(np.float32) if array.dtype.kind == "f" else array)
 
 
 @handles("Transpose")
@@ -57,7 +78,8 @@ def shape(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     """Shape with a batch of 1."""
     x = inputs[0]
     array = x.index if isinstance(x, Symbol) else constant(node, x, "the input")
-    return Constant(np.array(array.shape, np.int64))
+    axes = slice(node.attributes.get("start", 0), node.attributes.get("end"))
+    return Constant(np.array(array.shape[axes], np.int64))
 
 
 @handles("Gather")

@@ -5,11 +5,12 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from icepop.compiler.errors import ModelError
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
 from icepop.compiler.steps import Round, Signum
 from icepop.compiler.symbols import Codes, Constant, Value
-from numpy.typing import NDArray
 
 
 @handles("BipolarQuant")
@@ -27,10 +28,15 @@ def quant(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     scale = positive(node, constant(node, inputs[1], "the scale"))
     offset = whole_number(node, inputs[2], "the zero point", -(1 << 24), 1 << 24)
     width = whole_number(node, inputs[3], "the bit width", 1, 16)
-    if node.attributes.get("rounding_mode", "ROUND") != "ROUND":
-        mode = node.attributes["rounding_mode"]
+    mode = node.attributes.get("rounding_mode", "ROUND")
+    if mode.upper() not in ("ROUND", "HALF_EVEN"):
         raise ModelError(f"node '{node.name}' (Quant): the rounding mode must be ROUND, not {mode}")
-    low, high = code_range(width, bool(node.attributes.get("signed", 1)), bool(node.attributes.get("narrow", 0)))
+    signed, narrow = bool(node.attributes.get("signed", 1)), bool(node.attributes.get("narrow", 0))
+    if signed and width == 1:  # QONNX: exporters write binary weights so
+        if offset:
+            raise ModelError(f"node '{node.name}' (Quant): with 1 signed bit the zero point must be 0, not {offset}")
+        return bipolar_quant(node, inputs, builder)
+    low, high = code_range(width, signed, narrow)
     if isinstance(inputs[0], Constant):
         return quantized_constant(inputs[0].value, scale, offset, low, high)
     step = Round(scale, np.float32(offset), np.float32(low), np.float32(high))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+
 from icepop.compiler.errors import ModelError
 from icepop.compiler.ops.base import Array, Op
 from icepop.compiler.types import Domain, TensorType

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from icepop.compiler.types import TensorType
 from numpy.typing import NDArray
+
+from icepop.compiler.types import TensorType
 
 Array = NDArray[Any]
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
+
 from icepop.compiler.errors import ModelError
 from icepop.compiler.ops.base import Array, Op, exact_matmul
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,6 @@ class Dense(Op):
     def golden(self, *values: Array) -> Array:
         """Exact product over the flattened inputs."""
         (x,) = values
-        flat = x.reshape(len(x), -1)
+        flat = x.reshape(len(x), self.weights.shape[1])
         largest = int(np.abs(flat).max(initial=1))
         return exact_matmul(flat, self.weights.T, int(np.abs(self.weights).sum(axis=1).max()) * largest)

@@ -1,12 +1,14 @@
 """`Encode`: from the model's float32 input to the first integers."""
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
+
 from icepop.compiler.errors import ModelError
 from icepop.compiler.ops.base import Array, Op
 from icepop.compiler.types import Domain, TensorType
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,7 @@ class Encode(Op):
     def golden(self, *values: Array) -> Array:
         """Count the thresholds that each input reaches."""
         (x,) = values
-        picked = x.reshape(len(x), -1)[:, self.source]
+        picked = x.reshape(len(x), prod(x.shape[1:]))[:, self.source]
         level = np.zeros(picked.shape, np.int64)
         for column in self.thresholds.T:
             level += picked >= column

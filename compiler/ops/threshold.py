@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from icepop.compiler.errors import ModelError
 from icepop.compiler.ops.base import Array, Op
 from icepop.compiler.types import Domain, TensorType
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)

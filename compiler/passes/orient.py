@@ -18,9 +18,7 @@ def orient(graph: Graph) -> Graph:
     for op in graph.ops:
         for name in op.inputs:
             readers[name] = readers.get(name, 0) + 1
-    signs = {
-        op.inputs[0]: op.sign for op in graph.ops if isinstance(op, Threshold) and readers[op.inputs[0]] == 1
-    }
+    signs = {op.inputs[0]: op.sign for op in graph.ops if isinstance(op, Threshold) and readers[op.inputs[0]] == 1}
     turned = {op.name for op in graph.ops if isinstance(op, Dense) and op.name in signs}
     ops = []
     for op in graph.ops:

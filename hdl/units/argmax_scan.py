@@ -1,14 +1,16 @@
 """`ArgmaxScan`: the class of the largest score, one score a cycle."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from amaranth import Module, Mux, Signal
 from amaranth.utils import ceil_log2
+
 from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.base import Op
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.types import Beats, TensorType
-from icepop.hdl.units.base import LayerUnit, adder_cells, registered_cells
+from icepop.hdl.units.base import LayerUnit, adder_cells, counter_cells, lone_registers, registered_cells
 
 
 class ArgmaxScan(LayerUnit):
@@ -50,11 +52,13 @@ class ArgmaxScan(LayerUnit):
         """One cycle after the last score."""
         return [arrivals[-1] + 1]
 
-    @property
+    @cached_property
     def cost(self) -> Resources:
         """A comparator and a register for the best score, a counter and two indices."""
         bits, index = self.input.width, self.output.width
-        return Resources.total([adder_cells(bits), registered_cells(bits + 3 * index + 4)])
+        control = Resources(lut4=5, ff=1, cells=9)
+        parts = [adder_cells(bits), lone_registers(bits + index), counter_cells(self.interval), registered_cells(index)]
+        return Resources.total([*parts, control])
 
     def elaborate(self, platform: object) -> Module:
         """Keep the best score and its index; the last score hands the index over."""

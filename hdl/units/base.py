@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from amaranth import unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
 from icepop.compiler.ops.base import Op
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.types import Beats, TensorType
@@ -88,6 +90,20 @@ def parallelisms(size: int) -> list[int]:
 def adder_cells(bits: int) -> Resources:
     """An adder, counter, accumulator or comparator: a cell a bit."""
     return Resources(lut4=bits, ff=bits, carry=bits, cells=bits)
+
+
+def counter_cells(size: int) -> Resources:
+    """A counter from 0 to size - 1 that is set back at its end: an adder, a comparison, and the carry chain's start."""
+    bits = ceil_log2(size)
+    if bits == 0:
+        return Resources()
+    end = -(-bits // 3)
+    return Resources(lut4=bits + end, ff=bits, carry=max(0, bits - 2), cells=bits + end + 1)
+
+
+def lone_registers(count: int) -> Resources:
+    """Flip-flops that no look-up table feeds."""
+    return Resources(ff=count, cells=count)
 
 
 def registered_cells(count: int) -> Resources:

@@ -2,9 +2,11 @@
 """Gearboxes: streams of one vector with another number of lanes."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import gcd
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
+
 from icepop.compiler.plan import Resources
 from icepop.compiler.types import Beats
 from icepop.hdl.units.base import StreamUnit, registered_cells
@@ -41,7 +43,7 @@ class Pack(StreamUnit):
         ends = [*arrivals[self.ratio - 1 :: self.ratio], *([arrivals[-1]] if self.padded else [])]
         return [cycle + 1 for cycle in ends]
 
-    @property
+    @cached_property
     def cost(self) -> Resources:
         """The register, and a counter; with padding one more counter and the choice of the part."""
         cells = self.output.width + self.ratio.bit_length() + 2
@@ -120,7 +122,7 @@ class Unpack(StreamUnit):
         parts = [cycle + 1 + k for cycle in arrivals for k in range(self.ratio)]
         return parts[: self.output.count]
 
-    @property
+    @cached_property
     def cost(self) -> Resources:
         """The shift register, which loads and shifts, and its counters."""
         counter = self.ratio.bit_length() + (self.input.count.bit_length() if self.rest < self.ratio else 0)

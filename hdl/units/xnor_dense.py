@@ -7,16 +7,17 @@ from functools import cached_property
 import numpy as np
 from amaranth import Cat, EnableInserter, Module, Mux, Signal
 from amaranth.utils import ceil_log2
+
 from icepop.compiler.encodings.binary import Binary
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.types import BIPOLAR, Beats, TensorType, pack_words
-from icepop.hdl.memory import Rom, rom_cost
+from icepop.hdl.memory import LUT_DEPTH, Rom, deep_rom_cost, varying_columns
 from icepop.hdl.popcount import Popcount
 from icepop.hdl.stream import PingPong
-from icepop.hdl.units.base import LayerUnit, adder_cells, parallelisms, registered_cells
+from icepop.hdl.units.base import LayerUnit, adder_cells, counter_cells, lone_registers, parallelisms, registered_cells
 
 MAX_PRODUCTS = 1024
 """Largest ``pe * simd`` that is planned: twice what all memories of a UP5K can feed."""
@@ -98,22 +99,34 @@ class XnorDense(LayerUnit):
         start = arrivals[-1] + (self.buffer is not None)
         return [start + (group + 1) * self.depth - 1 + pipeline for group in range(self.groups)]
 
-    @property
+    @cached_property
     def cost(self) -> Resources:
         """Memories and popcounts, an accumulator and a comparator for each PE, counters and flags."""
-        pe, count, address = self.folding.pe, self.columns.bit_length(), ceil_log2(self.interval)
-        parts = [rom_cost(self.interval, pe * self.folding.simd), self.popcount.cost * pe]
-        parts.append(registered_cells(pe * self.folding.simd))
+        pe, simd, count = self.folding.pe, self.folding.simd, self.columns.bit_length()
+        parts = [self._weight_cost, self.popcount.cost * pe, counter_cells(self.interval)]
         if self.depth > 1:
             parts.append(adder_cells(count) * pe)
         if self.thresholded:
-            parts += [rom_cost(self.groups, pe * self.threshold_bits), adder_cells(count) * pe, registered_cells(pe)]
-        if self.buffer is not None:
-            parts.append(self.buffer.cost)
-        else:
-            parts.append(Resources(ff=self.folding.simd, cells=self.folding.simd))
-        parts += [adder_cells(address), registered_cells(2 * self.accumulated + 8)]
+            deep = self.groups > LUT_DEPTH
+            parts.append(deep_rom_cost(self.groups, pe * self.threshold_bits) if deep else self.thresholds.cost)
+            parts.append(counter_cells(self.groups))
+            parts += [adder_cells(count) * pe, registered_cells(pe)]
+        if self.groups > 1 and self.depth & (self.depth - 1):
+            parts.append(counter_cells(self.depth))
+        parts.append(self.buffer.cost if self.buffer is not None else lone_registers(simd))
+        flags = 2 * self.accumulated
+        parts += [lone_registers(flags // 2), registered_cells(flags // 2 + 6)]
         return Resources.total(parts)
+
+    @property
+    def _weight_cost(self) -> Resources:
+        """Weight memory and XNORs; of few weight words synthesis shares equal columns."""
+        pe, simd = self.folding.pe, self.folding.simd
+        if self.interval > LUT_DEPTH:
+            return deep_rom_cost(self.interval, pe * simd) + registered_cells(pe * simd)
+        bits = self.weights.bits.reshape(self.interval, pe, simd)
+        gates = sum(varying_columns(bits[:, :, lane]) + 1 for lane in range(simd))
+        return self.weights.cost + registered_cells(gates)
 
     @cached_property
     def weights(self) -> Rom:

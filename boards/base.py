@@ -1,0 +1,65 @@
+"""`Board`: what there is to know about a board, as a declaration."""
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+
+from amaranth.build import Resource
+from amaranth.vendor import SiliconBluePlatform
+
+from icepop.compiler.plan import Resources
+
+LINK = Resources(lut4=440, ff=290, carry=70, cells=600, ebr=2)
+"""Set aside for serial link, UART, reset and LEDs, with some room. A sample of more than 249 bytes or wide input beats
+take more: an EBR for each further 512 bytes and a logic cell for each bit of a beat."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """An iCE40 board with a serial link.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls it.
+    platform : callable
+        Makes the Amaranth platform: pins and toolchain.
+    device, package : str
+        Chip, as nextpnr calls it.
+    budget : Resources
+        What the chip has.
+    crystal : str
+        Name of the clock's resource; its pin must be one that the PLL can use.
+    crystal_hz : float
+        Its frequency in Hz.
+    clock_hz : float
+        Default frequency of the design in Hz: the crystal's, or one that the PLL makes.
+    uart : str
+        Name of the UART's resource.
+    baud : int
+        Default bits a second on the serial link.
+    leds : tuple of Resource
+        Names and numbers of the LEDs for the class's lowest bits, lowest first.
+    rgb : tuple of Resource
+        Pins RGB0, RGB1 and RGB2 for the next three bits; empty where no LED hangs there.
+    programmer : str
+        The board's name for openFPGALoader.
+    """
+
+    name: str
+    platform: Callable[[], SiliconBluePlatform]
+    device: str
+    package: str
+    budget: Resources
+    crystal: str
+    crystal_hz: float
+    clock_hz: float
+    uart: str
+    baud: int
+    leds: tuple[tuple[str, int], ...]
+    rgb: tuple[Resource, ...]
+    programmer: str
+
+    @property
+    def for_accelerator(self) -> Resources:
+        """What the link leaves."""
+        return Resources(*(max(0, a - b) for a, b in zip(astuple(self.budget), astuple(LINK), strict=True)))

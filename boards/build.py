@@ -1,0 +1,219 @@
+"""`build`: an accelerator to a bitstream and the figures of the real chip."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from icepop.boards.base import Board
+from icepop.boards.board_top import BoardTop
+from icepop.boards.clock import Baud, Clock
+from icepop.boards.reports import cells_of_part, nextpnr_cells, nextpnr_fmax
+from icepop.boards.tools import ICEPACK, NEXTPNR, run
+from icepop.boards.top import Streaming
+from icepop.boards.yosys import synthesize_script
+from icepop.compiler.errors import PlanError, ToolError
+from icepop.compiler.files import replacing
+from icepop.compiler.plan import Resources
+
+NAME = "icepop"
+"""Name of the top module and of the files."""
+
+ACCELERATOR = "link.accelerator"
+"""Where the accelerator is in the top module."""
+
+BITSTREAM, REPORT = f"{NAME}.bin", "report.json"
+
+KEPT = (f"{NAME}.asc", f"{NAME}.pcf", f"{NAME}.yosys.log", f"{NAME}.nextpnr.log", REPORT, BITSTREAM)
+"""Files that stay, in the order in which they appear; the bitstream is the last."""
+
+STEPS = ("elaborate", "synthesize", "place and route", "pack")
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and of how much."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a design.
+
+    Parameters
+    ----------
+    board : str
+        Name of the board.
+    bitstream : str
+        File name of the bitstream, beside the report.
+    clock_requested_hz, clock_hz : float
+        Frequency asked for and the PLL's or crystal's actual one, in Hz.
+    fmax_hz : float
+        Highest frequency after routing, in Hz.
+    baud : int
+        Bits a second on the serial link.
+    baud_error : float
+        Relative error of the actual rate.
+    seed : int
+        Seed of the placer.
+    accelerator, total : Resources
+        Of the accelerator alone, and with link, UART and reset.
+    """
+
+    board: str
+    bitstream: str
+    clock_requested_hz: float
+    clock_hz: float
+    fmax_hz: float
+    baud: int
+    baud_error: float
+    seed: int
+    accelerator: Resources
+    total: Resources
+
+    def to_json(self) -> str:
+        """Text that `from_json` reads back."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> "Report":
+        """Inverse of `to_json`.
+
+        Raises
+        ------
+        ToolError
+            The text is no report.
+        """
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            return Report(**{**fields, **{part: Resources(**fields[part]) for part in ("accelerator", "total")}})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ToolError(f"{REPORT} must hold what 'icepop bitstream' wrote, not this ({error!r})") from error
+
+
+def build(
+    accelerator: Streaming,
+    board: Board,
+    output: Path,
+    clock: Clock,
+    baud: Baud,
+    *,
+    seed: int = 1,
+    progress: Progress = lambda what, done, total: None,
+) -> Report:
+    """Build a bitstream; ``output`` gets the files `KEPT` once all of them are complete, or none.
+
+    Parameters
+    ----------
+    accelerator : Component
+        Streams ``i`` and ``o`` with layouts ``input`` and ``output``.
+    board : Board
+        The board.
+    output : Path
+        Folder for the files; made if need be.
+    clock : Clock
+        From `choose_clock`.
+    baud : Baud
+        From `choose_baud`.
+    seed : int
+        Seed of the placer.
+    progress : callable
+        Told of each step of `STEPS`.
+
+    Raises
+    ------
+    PlanError
+        The design does not fit or misses the clock.
+    ToolError
+        A tool is missing or fails.
+    """
+    with TemporaryDirectory(prefix="icepop-") as scratch:
+        folder = Path(scratch)
+        progress(STEPS[0], 0, 1)
+        plan = board.platform().prepare(BoardTop(accelerator, board, clock, baud), NAME)
+        for file in (f"{NAME}.il", f"{NAME}.pcf"):
+            (folder / file).write_text(plan.files[file])
+        progress(STEPS[0], 1, 1)
+
+        progress(STEPS[1], 0, 1)
+        total, part = synthesize_script(folder, NAME, f"{NAME}.{ACCELERATOR}")
+        check_fit(total, board)
+        progress(STEPS[1], 1, 1)
+
+        progress(STEPS[2], 0, 1)
+        report = place(folder, board, clock, baud, seed, total, part)
+        progress(STEPS[2], 1, 1)
+
+        progress(STEPS[3], 0, 1)
+        run(ICEPACK, [f"{NAME}.asc", BITSTREAM], folder)
+        progress(STEPS[3], 1, 1)
+        (folder / REPORT).write_text(report.to_json())
+        deliver(folder, output)
+    return report
+
+
+def check_fit(total: Resources, board: Board) -> None:
+    """Raise `PlanError` for more primitives than the chip has, which nextpnr would tell less plainly."""
+    for what, name in (("lut4", "LUT4"), ("ff", "flip-flops"), ("ebr", "EBR"), ("spram", "SPRAM"), ("dsp", "DSP")):
+        needed, there = getattr(total, what), getattr(board.budget, what)
+        if needed > there:
+            raise PlanError(
+                f"the design needs {needed} {name} but {board.name} has {there}; "
+                "allow a longer interval or shrink the model"
+            )
+
+
+def place(folder: Path, board: Board, clock: Clock, baud: Baud, seed: int, total: Resources, part: Resources) -> Report:
+    """Place and route in ``folder``; returns the report."""
+    chip = ["--quiet", f"--{board.device}", "--package", board.package, "--seed", str(seed), "--timing-allow-fail"]
+    inputs = ["--json", f"{NAME}.json", "--pcf", f"{NAME}.pcf"]
+    outputs = ["--asc", f"{NAME}.asc", "--log", f"{NAME}.nextpnr.log", "--report", "timing.json"]
+    try:
+        run(NEXTPNR, [*chip, *inputs, *outputs, "--write", "placed.json"], folder)
+    except ToolError as error:
+        if "no BELs remaining" not in str(error):
+            raise
+        raise PlanError(
+            f"the design's {total.lut4} LUT4 and {total.ff} flip-flops do not fit the {board.budget.cells} logic cells "
+            f"of {board.name}; allow a longer interval or shrink the model"
+        ) from error
+    timing = json.loads((folder / "timing.json").read_text())
+    fmax_hz = 1e6 * min(nextpnr_fmax(timing).values())
+    if fmax_hz < clock.actual_hz:
+        raise PlanError(
+            f"the design reaches {fmax_hz / 1e6:.2f} MHz but the clock is {clock.actual_hz / 1e6:g} MHz; "
+            "lower the clock, try another seed, or allow a longer interval"
+        )
+    cells = cells_of_part(json.loads((folder / "placed.json").read_text()), ACCELERATOR)
+    return Report(
+        board=board.name,
+        bitstream=BITSTREAM,
+        clock_requested_hz=clock.requested_hz,
+        clock_hz=clock.actual_hz,
+        fmax_hz=fmax_hz,
+        baud=baud.requested,
+        baud_error=baud.error,
+        seed=seed,
+        accelerator=replace(part, cells=cells),
+        total=replace(total, cells=nextpnr_cells(timing)),
+    )
+
+
+def deliver(folder: Path, output: Path) -> None:
+    """Copy the files to where the user wants them; each appears under its name only when whole."""
+    for name in KEPT:
+        with replacing(output / name) as temporary:
+            shutil.copyfile(folder / name, temporary)
+
+
+def read_report(folder: Path) -> Report:
+    """Report of a built bitstream.
+
+    Raises
+    ------
+    ToolError
+        The folder holds none.
+    """
+    if not (folder / REPORT).is_file():
+        raise ToolError(f"no {REPORT} in '{folder}'; 'icepop bitstream' writes one")
+    return Report.from_json((folder / REPORT).read_text())

@@ -1,0 +1,55 @@
+"""The one synthesis script: cost models are measured with it, bitstreams are built with it."""
+
+import json
+from pathlib import Path
+
+from icepop.boards.reports import yosys_resources
+from icepop.boards.tools import YOSYS, run
+from icepop.compiler.plan import Resources
+
+SCRIPT = """\
+read_rtlil {name}.il
+setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:COLLISION_X_MASK=1'0 %i
+setattr -mod -set keep_hierarchy 1 {part}
+synth_ice40 -top {name}
+tee -q -o stat.json stat -json
+setattr -mod -unset keep_hierarchy {part}
+flatten
+write_json {name}.json
+"""
+"""Synthesis with one submodule kept apart, so that its share is known.
+
+An EBR leaves undefined what it reads while the same address is written, Amaranth promises the old value, and the
+logic that keeps this promise costs some 26 flip-flops and 20 LUT4 a memory. No memory of ours needs it (halves are
+written and read in turn, never one word at once), so the second line gives the promise up. It concerns memories with
+one write port; constant ones have none.
+"""
+
+
+def synthesize_script(folder: Path, name: str, part: str) -> tuple[Resources, Resources]:
+    """Turn ``name``.il into ``name``.json in ``folder``.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files are.
+    name : str
+        Name of the top module and the files.
+    part : str
+        Module that is kept apart.
+
+    Returns
+    -------
+    tuple of Resources
+        Primitives of the whole and of the part.
+
+    Raises
+    ------
+    ToolError
+        Yosys is missing or fails.
+    """
+    (folder / f"{name}.ys").write_text(SCRIPT.format(name=name, part=part))
+    run(YOSYS, ["-q", "-l", f"{name}.yosys.log", f"{name}.ys"], folder)
+    stat = json.loads((folder / "stat.json").read_text())
+    inner = yosys_resources(stat, part)
+    return yosys_resources(stat, name) + inner, inner

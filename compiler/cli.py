@@ -1,0 +1,317 @@
+"""The command line: the one file that sees every room. Each verb imports what it needs when it runs.
+
+Exit codes: 0 if all went well and, where something is compared, all is bit-exact; 1 on a mismatch; 2 on an error.
+"""
+
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from time import monotonic
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from icepop.compiler.console import Output, progress
+from icepop.compiler.errors import IcepopError
+from icepop.compiler.files import replacing, write_text
+from icepop.compiler.plan import Plan
+from icepop.compiler.project import Network, load_network, make_plan
+from icepop.compiler.samples import read_samples
+
+COLUMNS = {"LUT4": "lut4", "flip-flops": "ff", "logic cells": "cells", "EBR": "ebr"}
+"""What a build is compared by, and where `Resources` holds it."""
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Binarized PyTorch networks to iCE40 bitstreams, proven bit-exact at every step.",
+)
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="QONNX file")]
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="npz with x, and y if labels are known")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object as the last line")]
+BoardName = Annotated[str, typer.Option("--board", help="board to build for")]
+Interval = Annotated[int | None, typer.Option("--interval", min=1, help="cycles an inference, reached with least area")]
+PlanFile = Annotated[Path | None, typer.Option("--plan", help="plan.json whose foldings are used")]
+Codes = Annotated[bool, typer.Option("--codes", help="x holds integers in the hardware's input format")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="use only the first N samples")]
+
+
+@app.command()
+def train(
+    output: Annotated[Path, typer.Option("-o", "--output", help="QONNX file to write")],
+    data: Annotated[str, typer.Option(help="digits, mnist, or an npz")] = "digits",
+    save_test: Annotated[Path | None, typer.Option(help="npz to write the test samples to")] = None,
+    hidden: Annotated[list[int], typer.Option(min=1, help="width of a hidden layer; repeat for more layers")] = [128],  # noqa: B006
+    epochs: Annotated[int | None, typer.Option(min=1, help="passes over the training data")] = None,
+    seed: Annotated[int, typer.Option(help="of weights, order and augmentation")] = 0,
+    json: Json = False,
+) -> int:
+    """Train a binarized network and write it as QONNX."""
+    from icepop.trainer.export import save
+    from icepop.trainer.train import TrainConfig
+    from icepop.trainer.train import train as fit
+
+    out = Output(json)
+    config = TrainConfig(data=data, hidden=tuple(hidden), seed=seed, **({} if epochs is None else {"epochs": epochs}))
+    with progress() as report:
+        result = fit(config, lambda epoch: report("training epochs", epoch.number, epoch.count))
+    save(result.model, output)
+    if save_test is not None:
+        result.data.save_test(save_test)
+    out.say(f"torch: validation accuracy {result.val_accuracy:.2%}, test accuracy {result.test_accuracy:.2%}")
+    out.say(f"wrote {output}" + (f" and {save_test}" if save_test else ""))
+    out.result(val_accuracy=result.val_accuracy, test_accuracy=result.test_accuracy, model=str(output))
+    return out.finish()
+
+
+@app.command()
+def golden(
+    model: Model,
+    data: Data,
+    output: Annotated[Path, typer.Option("-o", "--output", help="npz to write")],
+    taps: Annotated[bool, typer.Option("--taps", help="add acc<i> and act<i> of every layer")] = False,
+    codes: Codes = False,
+    limit: Limit = None,
+    json: Json = False,
+) -> int:
+    """Run the exact integer model: acc (int64) and label, and every layer's accumulators and codes with --taps."""
+    from icepop.compiler.taps import outputs
+
+    out = Output(json)
+    network = load_network(model)
+    samples = read_samples(data).limited(limit)
+    results = network.graph.run_from(network.start, samples.codes(network.graph, network.start, codes))
+    arrays = outputs(network.graph, results, taps)
+    with replacing(output) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
+    out.say(f"golden: {len(samples.x)} samples, {', '.join(arrays)} written to {output}")
+    say_accuracy(out, "golden", arrays["label"], samples.y)
+    return out.finish()
+
+
+@app.command("compile")
+def compile_(
+    model: Model,
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder to write plan.json and Verilog to")],
+    board: BoardName = "icebreaker",
+    interval: Interval = None,
+    plan: PlanFile = None,
+    json: Json = False,
+) -> int:
+    """Plan the hardware: the plan as a table, plan.json, and the accelerator's Verilog."""
+    from icepop.hdl.accelerator import Accelerator
+    from icepop.sim.verilog import verilog
+
+    out = Output(json)
+    network = load_network(model)
+    made = planned(network, board, interval, plan)
+    out.plan(made)
+    text = verilog(Accelerator(network.lowered, made), "accelerator")
+    write_text(output / "accelerator.sv", text)
+    write_text(output / "plan.json", made.to_json())
+    out.say(f"wrote {output / 'plan.json'} and {output / 'accelerator.sv'}")
+    out.result(interval=made.interval, latency=made.latency, cells=made.cost.cells, ebr=made.cost.ebr)
+    return out.finish()
+
+
+@app.command()
+def sim(
+    model: Model,
+    data: Data,
+    backend: Annotated[str, typer.Option(help="simulator: amaranth, verilator or icarus")] = "verilator",
+    board: BoardName = "icebreaker",
+    interval: Interval = None,
+    plan: PlanFile = None,
+    codes: Codes = False,
+    limit: Limit = None,
+    vcd: Annotated[Path, typer.Option(help="where a mismatch leaves its waves")] = Path("mismatch.vcd"),
+    json: Json = False,
+) -> int:
+    """Simulate the hardware with random stalls and without, and compare every layer with the golden model."""
+    from icepop.hdl.accelerator import Accelerator
+    from icepop.sim.backends import find
+    from icepop.sim.prove import simulate
+
+    out = Output(json)
+    find(backend)
+    network = load_network(model)
+    samples = read_samples(data).limited(limit)
+    values = samples.codes(network.graph, network.start, codes)
+    made = planned(network, board, interval, plan)
+    with progress() as report:
+        found = simulate(Accelerator(network.lowered, made, taps=True), values, backend, progress=report, vcd=vcd)
+    say_accuracy(out, "golden", network.answer(values), samples.y)
+    say_accuracy(out, "hardware", found.output, samples.y)
+    say_simulation(out, found)
+    return out.finish(found.exact == found.total and found.as_planned)
+
+
+@app.command()
+def bitstream(
+    model: Model,
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder to write the bitstream and reports to")],
+    board: BoardName = "icebreaker",
+    interval: Interval = None,
+    plan: PlanFile = None,
+    clock: Annotated[float | None, typer.Option(help="clock in MHz; default: the board's")] = None,
+    baud: Annotated[int | None, typer.Option(help="bits a second on the serial link; default: the board's")] = None,
+    seed: Annotated[int, typer.Option(help="of place and route")] = 1,
+    json: Json = False,
+) -> int:
+    """Build the bitstream with a serial link around the accelerator; fails if the clock is not met."""
+    from icepop.boards.build import BITSTREAM, build
+    from icepop.boards.clock import choose_baud, choose_clock
+    from icepop.boards.registry import find
+    from icepop.hdl.accelerator import Accelerator
+
+    out = Output(json)
+    target = find(board)
+    chosen_clock = choose_clock(target, None if clock is None else clock * 1e6)
+    chosen_baud = choose_baud(target, chosen_clock, baud)
+    network = load_network(model)
+    made = planned(network, board, interval, plan)
+    out.plan(made)
+    out.say(f"clock: {chosen_clock}")
+    out.say(f"link: {chosen_baud}")
+    with progress() as report:
+        accelerator = Accelerator(network.lowered, made)
+        built = build(accelerator, target, output, chosen_clock, chosen_baud, seed=seed, progress=report)
+    say_build(out, made, built)
+    write_text(output / "plan.json", made.to_json())
+    out.say(f"wrote {output / BITSTREAM}; 'icepop flash {output}' programs the board")
+    return out.finish()
+
+
+@app.command()
+def flash(folder: Annotated[Path, typer.Argument(metavar="DIR", help="folder of a built bitstream")]) -> int:
+    """Program the board's flash with a built bitstream."""
+    from icepop.boards.build import read_report
+    from icepop.boards.flash import flash as program
+    from icepop.boards.registry import find
+
+    out = Output(as_json=False)
+    report = read_report(folder)
+    out.say(program(find(report.board), folder / report.bitstream).strip())
+    return out.finish()
+
+
+@app.command("run")
+def run_(
+    model: Model,
+    data: Data,
+    port: Annotated[str | None, typer.Option(help="serial port of the board")] = None,
+    virtual: Annotated[bool, typer.Option("--virtual", help="answer with the golden model instead of a board")] = False,
+    board: BoardName = "icebreaker",
+    baud: Annotated[int | None, typer.Option(help="bits a second; default: the board's")] = None,
+    codes: Codes = False,
+    limit: Limit = None,
+    json: Json = False,
+) -> int:
+    """Send samples to the board and compare its answers with the golden model."""
+    from icepop.boards.host import Client
+    from icepop.boards.registry import find
+    from icepop.boards.virtual import VirtualBoard
+
+    out = Output(json)
+    if (port is None) != virtual:
+        raise IcepopError("give either --port with the board's serial port, or --virtual")
+    target = find(board)
+    network = load_network(model)
+    samples = read_samples(data).limited(limit)
+    values = samples.codes(network.graph, network.start, codes)
+    expected = network.answer(values)
+    layouts = network.streams()
+    with ExitStack() as stack:
+        if port is None:
+            port = stack.enter_context(VirtualBoard(network.answer, *layouts)).port
+        client = stack.enter_context(Client(port, *layouts, baud or target.baud))
+        report = stack.enter_context(progress())
+        started = monotonic()
+        answers = client.infer(values, lambda done, total: report("inferences", done, total))
+        seconds = monotonic() - started
+    exact = int((answers == expected).all(axis=1).sum())
+    say_accuracy(out, "golden", expected, samples.y)
+    say_accuracy(out, "board", answers, samples.y)
+    out.say(f"{len(values)} inferences in {seconds:.1f} s, {client.repeated} requests repeated")
+    if exact < len(values):
+        wrong = int((answers != expected).any(axis=1).argmax())
+        out.say(f"mismatch: sample {wrong}: expected {expected[wrong].tolist()}, got {answers[wrong].tolist()}")
+    out.say(f"bit-exact {exact}/{len(values)}")
+    out.result(exact=exact, total=len(values), repeated=client.repeated)
+    return out.finish(exact == len(values))
+
+
+def planned(network: Network, board: str, interval: int | None, saved: Path | None) -> Plan:
+    """Plan for a board, what its link takes set aside."""
+    from icepop.boards.registry import find as find_board
+    from icepop.hdl.units.registry import unit_library
+
+    target = find_board(board)
+    return make_plan(network, unit_library(), target.name, target.for_accelerator, interval, saved)
+
+
+def say_build(out: Output, plan: Plan, built: Any) -> None:
+    """Print what was planned beside what it became."""
+    real, cost = built.accelerator, plan.cost
+    rows = [(f"accelerator {name}", str(getattr(cost, key)), str(getattr(real, key))) for name, key in COLUMNS.items()]
+    rows += [(f"with link {name}", "", str(getattr(built.total, key))) for name, key in COLUMNS.items()]
+    rows.append(("clock", f"{built.clock_hz / 1e6:.2f} MHz", f"{built.fmax_hz / 1e6:.2f} MHz possible"))
+    out.planned_and_real(rows)
+    rate = built.clock_hz / plan.interval
+    out.say(f"{rate:.0f} inferences/s in the core at {built.clock_hz / 1e6:.2f} MHz")
+    out.result(interval=plan.interval, latency=plan.latency, clock_hz=built.clock_hz, fmax_hz=built.fmax_hz)
+    out.result(planned=asdict(cost), accelerator=asdict(real), total=asdict(built.total), rate=rate)
+
+
+def say_simulation(out: Output, found: Any) -> None:
+    """Print what a simulation has shown."""
+    stalls = ", then ".join(str(trial.stall) for trial in found.trials)
+    out.say(f"{found.backend}: {stalls}; {found.cycles} cycles in {found.seconds:.1f} s")
+    if found.message is not None:
+        out.say(f"mismatch: {found.message}")
+    out.say(f"bit-exact {found.exact}/{found.total}")
+    measured = [("interval", found.interval, found.planned_interval), ("latency", found.latency, found.planned_latency)]
+    for what, real, plan in measured:
+        out.say(f"{what}: planned {plan} cycles, simulated {'unknown' if real is None else real}")
+    out.result(exact=found.exact, total=found.total, mismatch=found.message, cycles=found.cycles)
+    out.result(interval=found.interval, latency=found.latency)
+
+
+def say_accuracy(out: Output, who: str, labels: Any, y: Any) -> None:
+    """Print the share of labels that are right, if they are known."""
+    if y is not None:
+        right = float((np.asarray(labels).reshape(-1) == y).mean())
+        out.say(f"{who}: accuracy {right:.2%} of {len(y)}")
+        out.result(**{f"{who}_accuracy": right})
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; errors become one line on stderr and exit code 2."""
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except IcepopError as error:
+        return fail(str(error))
+    except typer.Exit as leave:
+        return leave.exit_code
+    except typer.Abort:
+        return fail("interrupted")
+    except Exception as error:
+        if hasattr(error, "format_message"):  # a usage error of the option parser
+            return fail(error.format_message())
+        raise
+
+
+def fail(message: str) -> int:
+    """Print an error as one plain line."""
+    print(f"icepop: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def main() -> None:
+    """Entry point of the ``icepop`` script."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,82 @@
+"""From a model file and the user's wishes to a lowered graph and its plan."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from icepop.compiler.errors import PlanError
+from icepop.compiler.frontend import load_graph
+from icepop.compiler.graph import Graph
+from icepop.compiler.ops.encode import Encode
+from icepop.compiler.passes.lower import lower
+from icepop.compiler.plan import Folding, Plan, Resources, foldings_from_json
+from icepop.compiler.search import UnitLibrary, search
+from icepop.compiler.types import Beats, IntArray
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network in the three forms that the tools need.
+
+    Parameters
+    ----------
+    graph : Graph
+        As the front end read it: names and signs of the model file.
+    lowered : Graph
+        What hardware computes.
+    start : str
+        Op whose result is streamed into the hardware; what is before it runs on the host.
+    """
+
+    graph: Graph
+    lowered: Graph
+    start: str
+
+    def streams(self) -> tuple[Beats, Beats]:
+        """Layouts of one sample in and out, an element a beat."""
+        first, last = self.graph.types[self.start], self.graph.types[self.graph.output.name]
+        return Beats(first.integers, first.length, 1), Beats(last.integers, last.length, 1)
+
+    def answer(self, values: IntArray) -> IntArray:
+        """Golden results (samples, length) for values of op ``start``."""
+        results = self.graph.run_from(self.start, values)
+        return results[self.graph.output.name].reshape(len(values), -1)
+
+
+def load_network(path: Path) -> Network:
+    """Read a model file."""
+    graph = load_graph(path)
+    start = next((op.name for op in graph.ops if isinstance(op, Encode)), graph.input.name)
+    return Network(graph, lower(graph), start)
+
+
+def make_plan(
+    network: Network,
+    library: UnitLibrary,
+    board: str,
+    budget: Resources,
+    interval: int | None = None,
+    saved: Path | None = None,
+) -> Plan:
+    """Plan a network's hardware.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    library : UnitLibrary
+        The units there are.
+    board : str
+        Name of the board.
+    budget : Resources
+        What it has for the accelerator.
+    interval : int, optional
+        Cycles a sample that must be reached.
+    saved : Path, optional
+        A plan file, whose foldings are taken over.
+    """
+    pins: dict[str, Folding] = {}
+    if saved is not None:
+        if not saved.is_file():
+            raise PlanError(f"no plan file '{saved}'; 'icepop compile' writes one")
+        pins = foldings_from_json(saved.read_bytes())
+    return search(network.lowered, network.start, library, board, budget, interval, pins)

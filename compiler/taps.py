@@ -1,0 +1,36 @@
+"""Accumulators and codes of the linear layers, under the names that ``golden`` writes."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from icepop.compiler.graph import Graph
+from icepop.compiler.ops.base import Array
+from icepop.compiler.ops.dense import Dense
+
+
+def outputs(graph: Graph, results: Mapping[str, Array], taps: bool) -> dict[str, Array]:
+    """Arrays of a golden run.
+
+    Parameters
+    ----------
+    graph : Graph
+        As the front end made it.
+    results : mapping of str to array (samples, *shape)
+        By op name.
+    taps : bool
+        Whether to add ``acc<i>`` and ``act<i>`` for the i-th linear op in graph order.
+
+    Returns
+    -------
+    dict of str to array
+        ``acc`` (samples, classes) int64: sums of weight code times activation code of the last linear op, before scale
+        and bias. ``label`` (samples,) int64. ``acc<i>``: the same sums of the i-th; ``act<i>``: the codes of its input.
+    """
+    linear = [op for op in graph.ops if isinstance(op, Dense)]
+    arrays = {"acc": results[linear[-1].name], "label": np.asarray(results[graph.output.name]).reshape(-1)}
+    if taps:
+        for number, op in enumerate(linear):
+            arrays[f"acc{number}"] = results[op.name]
+            arrays[f"act{number}"] = results[op.inputs[0]]
+    return arrays

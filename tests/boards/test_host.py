@@ -1,0 +1,177 @@
+"""The client against the virtual board, over a real pseudo-terminal, with and without faults."""
+
+import os
+import threading
+import tty
+
+import numpy as np
+import pytest
+
+from icepop.boards.host import Client
+from icepop.boards.link import Frame, Kind
+from icepop.boards.virtual import VirtualBoard
+from icepop.compiler.errors import ToolError
+from icepop.compiler.types import Beats, Domain
+
+BAUD = 1_000_000
+
+
+@pytest.fixture
+def many():
+    return np.random.default_rng(6).integers(0, 8, (300, 11))
+
+
+def board(model, **faults):
+    return VirtualBoard(model.golden, model.input, model.output, **faults)
+
+
+def client(virtual, model, timeout_s=0.15, tries=3):
+    return Client(virtual.port, model.input, model.output, BAUD, timeout_s=timeout_s, tries=tries)
+
+
+def test_every_sample_is_answered_in_order(model, many):
+    """More samples than sequence numbers."""
+    told = []
+    with board(model) as virtual, client(virtual, model, 2.0) as link:
+        results = link.infer(many, progress=lambda done, total: told.append((done, total)))
+    assert np.array_equal(results, model.golden(many))
+    assert told == [(done, 300) for done in range(1, 301)]
+    assert link.repeated == 0
+
+
+def test_shape_of_a_sample_does_not_matter(model, many):
+    with board(model) as virtual, client(virtual, model, 2.0) as link:
+        assert np.array_equal(link.infer(many[:2].reshape(2, 1, 11)), model.golden(many[:2]))
+
+
+def flip(position):
+    """Change one byte of a passing frame, now and then."""
+
+    def fault(number, passing):
+        if number % 3 != 1 or len(passing) <= position:
+            return passing
+        return passing[:position] + bytes([passing[position] ^ 0x10 or 0x01]) + passing[position + 1 :]
+
+    return fault
+
+
+def lose(number, passing):
+    return b"" if number % 3 == 1 else passing
+
+
+def late(number, passing):
+    """A reply twice: the second must not be taken for the next one's."""
+    return passing * 2
+
+
+@pytest.mark.parametrize("position", [0, 1, 2, 5, 9])
+def test_damaged_requests_are_repeated(model, samples, position):
+    with board(model, on_request=flip(position)) as virtual, client(virtual, model) as link:
+        assert np.array_equal(link.infer(samples), model.golden(samples))
+    assert link.repeated > 0
+
+
+@pytest.mark.parametrize("position", [0, 1, 2, 3, 5, 9])
+def test_damaged_replies_are_repeated(model, samples, position):
+    with board(model, on_reply=flip(position)) as virtual, client(virtual, model) as link:
+        assert np.array_equal(link.infer(samples), model.golden(samples))
+    assert link.repeated > 0
+
+
+def test_lost_replies_are_repeated(model, samples):
+    with board(model, on_reply=lose) as virtual, client(virtual, model) as link:
+        assert np.array_equal(link.infer(samples), model.golden(samples))
+    assert link.repeated == 3
+
+
+def test_replies_that_come_twice_are_taken_once(model, many):
+    with board(model, on_reply=late) as virtual, client(virtual, model) as link:
+        assert np.array_equal(link.infer(many), model.golden(many))
+        assert np.array_equal(link.infer(many[:5]), model.golden(many[:5]))
+
+
+def test_noise_between_frames_is_ignored(model, samples):
+    def noise(number, passing):
+        return b"\x07\x01\0\xff\xff" * 40 + passing
+
+    with board(model, on_reply=noise) as virtual, client(virtual, model) as link:
+        assert np.array_equal(link.infer(samples), model.golden(samples))
+
+
+def test_bytes_of_an_earlier_session_are_drained(model, samples):
+    with board(model) as virtual:
+        stale = Frame(Kind.REPLY, 0, b"\0" + bytes(3)).encode()
+        # opening the port clears what is there; this comes just after
+        threading.Timer(0.03, lambda: os.write(virtual._master, stale)).start()
+        with client(virtual, model) as link:
+            assert np.array_equal(link.infer(samples), model.golden(samples))
+
+
+def test_a_silent_board_is_given_up(model, samples):
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    port = os.ttyname(slave)
+    message = (
+        f"no good answer on '{port}' after 3 tries of 0.1 s; is the board flashed with this model, and at 1000000 baud?"
+    )
+    with Client(port, model.input, model.output, BAUD, timeout_s=0.1, tries=3) as link:
+        with pytest.raises(ToolError) as caught:
+            link.infer(samples)
+        assert str(caught.value) == message
+        assert link.repeated == 4
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_board_that_refuses_every_request_is_given_up(model, samples):
+    def cut(number, block):
+        return block[:-1]
+
+    with board(model, on_request=cut) as virtual, client(virtual, model) as link:
+        with pytest.raises(ToolError) as caught:
+            link.infer(samples)
+        assert str(caught.value).startswith(f"no good answer on '{virtual.port}' after 3 tries of 0.15 s; ")
+
+
+@pytest.mark.parametrize("other", ["input", "output"])
+def test_another_model_on_the_board_is_told(model, samples, other):
+    layouts = {"input": model.input, "output": model.output, other: Beats(Domain(0, 7), 20, 4)}
+
+    def answer(x):
+        return np.zeros((1, layouts["output"].length), np.int64)
+
+    with VirtualBoard(answer, **layouts) as virtual, client(virtual, model) as link:
+        with pytest.raises(ToolError) as caught:
+            link.infer(samples)
+        assert str(caught.value) == f"the board on '{virtual.port}' holds another model; flash this one's bitstream"
+
+
+def test_another_format_is_told(model, samples):
+    def later(number, passing):
+        return Frame(0x22, 0, b"\0\0\0\0").encode()
+
+    with board(model, on_reply=later) as virtual, client(virtual, model) as link:
+        with pytest.raises(ToolError) as caught:
+            link.infer(samples)
+        assert str(caught.value) == "the board answers in format 0x22, not 0x12; build its bitstream again"
+
+
+def test_a_port_that_is_not_there_is_told(model):
+    with pytest.raises(ToolError) as caught:
+        Client("/dev/no-such-port", model.input, model.output, BAUD)
+    assert str(caught.value) == (
+        "cannot open serial port '/dev/no-such-port': [Errno 2] could not open port /dev/no-such-port: "
+        "[Errno 2] No such file or directory: '/dev/no-such-port'; check its name and permissions"
+    )
+
+
+def test_the_virtual_board_raises_what_its_function_raised(model, samples):
+    def fails(x):
+        raise ArithmeticError("golden run failed")
+
+    virtual = VirtualBoard(fails, model.input, model.output)
+    virtual.__enter__()
+    with client(virtual, model) as link, pytest.raises(ToolError):
+        link.infer(samples)
+    with pytest.raises(ArithmeticError, match=r"^golden run failed$"):
+        virtual.__exit__(None, None, None)

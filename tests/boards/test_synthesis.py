@@ -1,0 +1,47 @@
+import pytest
+from amaranth import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from icepop.boards.synthesis import Measured, synthesize
+
+
+class Registers(wiring.Component):
+    """Twelve flip-flops, of which four are fed by a LUT of two inputs; two inputs are not used."""
+
+    def __init__(self):
+        super().__init__({"a": In(14), "o": Out(12)})
+
+    def elaborate(self, platform):
+        m = Module()
+        held = Signal(12)
+        m.d.sync += held.eq(self.a)
+        m.d.sync += held[:4].eq(self.a[:4] & self.a[4:8])
+        m.d.comb += self.o.eq(held)
+        return m
+
+
+class Wires(wiring.Component):
+    def __init__(self):
+        super().__init__({"a": In(5), "o": Out(5)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += self.o.eq(self.a)
+        return m
+
+
+def test_the_shell_is_subtracted():
+    measured = synthesize(Registers(), "registers")
+    assert measured.fmax_mhz > 50
+    assert (measured.lut4, measured.ff, measured.carry, measured.cells, measured.ebr) == (4, 12, 0, 12, 0)
+
+
+def test_wires_cost_nothing():
+    measured = synthesize(Wires(), "wires")
+    assert (measured.lut4, measured.ff, measured.cells) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["registers"])
+def test_without_placement_there_are_no_cells(name):
+    assert synthesize(Registers(), name, place=False) == Measured(4, 12, 0, 0, 0, 0, 0, None)
