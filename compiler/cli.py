@@ -1,6 +1,8 @@
+# amaranth: UnusedElaboratable=no
 """The command line: the one file that sees every room. Each verb imports what it needs when it runs.
 
-Exit codes: 0 if all went well and, where something is compared, all is bit-exact; 1 on a mismatch; 2 on an error.
+Exit codes: 0 if all went well and, where something is compared, all is bit-exact; 1 on a mismatch; 2 on an error;
+130 if interrupted.
 """
 
 import sys
@@ -284,8 +286,9 @@ def say_simulation(out: Output, found: Any) -> None:
 
 def say_accuracy(out: Output, who: str, labels: Any, y: Any) -> None:
     """Print the share of labels that are right, if they are known."""
-    if y is not None:
-        right = float((np.asarray(labels).reshape(-1) == y).mean())
+    flat = np.asarray(labels).reshape(-1)
+    if y is not None and len(flat) == len(y):
+        right = float((flat == y).mean())
         out.say(f"{who}: accuracy {right:.2%} of {len(y)}")
         out.result(**{f"{who}_accuracy": right})
 
@@ -298,8 +301,6 @@ def run(arguments: list[str]) -> int:
         return fail(str(error))
     except typer.Exit as leave:
         return leave.exit_code
-    except typer.Abort:
-        return fail("interrupted")
     except Exception as error:
         if hasattr(error, "format_message"):  # a usage error of the option parser
             return fail(error.format_message())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-from amaranth import Array, Cat, Const, Module, Signal, unsigned
+from amaranth import Array, Cat, Const, Module, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -59,6 +59,17 @@ class Banks:
         return ceil(self.width / self.bank_width)
 
     @property
+    def low_bits(self) -> int:
+        """Address bits inside a bank."""
+        return ceil_log2(self.bank_depth)
+
+    @property
+    def slices(self) -> list[tuple[int, int]]:
+        """First bit and number of bits that each column of banks holds."""
+        starts = range(0, self.width, self.bank_width)
+        return [(start, min(self.bank_width, self.width - start)) for start in starts]
+
+    @property
     def ebr(self) -> int:
         """Block memories."""
         return self.rows * self.columns
@@ -69,8 +80,8 @@ class Banks:
         return self.width * (2 * (self.rows - 1) + 2) // 3 if self.rows > 1 else 0
 
 
-def deep_rom_cost(depth: int, width: int) -> Resources:
-    """Cost of a `Rom` in EBR, whatever it holds."""
+def memory_cost(depth: int, width: int) -> Resources:
+    """Cost of a memory in EBR, whatever it holds."""
     banks = Banks.choose(depth, width)
     select = ceil_log2(banks.rows)
     return Resources(lut4=banks.mux_lut4, ff=select, cells=banks.mux_lut4 + select, ebr=banks.ebr)
@@ -115,41 +126,31 @@ class Rom(wiring.Component):
     def cost(self) -> Resources:
         """A LUT4 for each column that varies, or EBR and their multiplexers."""
         if len(self.init) > LUT_DEPTH:
-            return deep_rom_cost(len(self.init), self.width)
+            return memory_cost(len(self.init), self.width)
         columns = varying_columns(self.bits)
         return Resources(lut4=columns, ff=columns, cells=columns)
 
     def elaborate(self, platform: object) -> Module:
         """LUTs, or EBR banks whose outputs the registered high address bits select."""
         m = Module()
-        if len(self.init) == 1:
-            m.d.comb += self.data.eq(self.init[0])
-        elif len(self.init) <= LUT_DEPTH:
+        if len(self.init) <= LUT_DEPTH:
             m.d.sync += self.data.eq(Array(Const(word, self.width) for word in self.init)[self.address])
         else:
-            low = ceil_log2(self.banks.bank_depth)
-            row_words = [self._row(m, row, self.address[:low]) for row in range(self.banks.rows)]
-            if len(row_words) == 1:
-                m.d.comb += self.data.eq(row_words[0])
-            else:
-                select = Signal(ceil_log2(self.banks.rows))
-                m.d.sync += select.eq(self.address[low:])
-                m.d.comb += self.data.eq(Array(row_words)[select])
+            words = [self._row(m, row) for row in range(self.banks.rows)]
+            m.d.comb += self.data.eq(selected(m, words, self.address[self.banks.low_bits :], Const(1)))
         return m
 
-    def _row(self, m: Module, row: int, address: Signal) -> Cat:
+    def _row(self, m: Module, row: int) -> Cat:
         """One row of banks; returns its word."""
         banks = self.banks
         words = self.init[row * banks.bank_depth : (row + 1) * banks.bank_depth]
         parts = []
-        for column in range(banks.columns):
-            start = column * banks.bank_width
-            width = min(banks.bank_width, self.width - start)
+        for column, (start, width) in enumerate(banks.slices):
             init = [(word >> start) & ((1 << width) - 1) for word in words]
             memory = Memory(shape=unsigned(width), depth=len(init), init=init, attrs={"rom_block": 1})
             m.submodules[f"bank_{row}_{column}"] = memory
             port = memory.read_port(domain="sync")
-            m.d.comb += port.addr.eq(address)
+            m.d.comb += port.addr.eq(self.address[: banks.low_bits])
             parts.append(port.data)
         return Cat(parts)
 
@@ -164,7 +165,7 @@ class Ram(wiring.Component):
     width : int
         Bits of a word.
     depth : int
-        Words; at most what one EBR mode holds in depth.
+        Words.
 
     Members
     -------
@@ -178,8 +179,6 @@ class Ram(wiring.Component):
 
     def __init__(self, width: int, depth: int):
         self.banks = Banks.choose(depth, width)
-        if self.banks.rows > 1:
-            raise ValueError(f"a Ram must have at most {EBR_SHAPES[-1][0]} words, not {depth}")
         address = ceil_log2(depth)
         super().__init__(
             {
@@ -194,26 +193,42 @@ class Ram(wiring.Component):
 
     @property
     def cost(self) -> Resources:
-        """EBR only."""
-        return Resources(ebr=self.banks.ebr)
+        """EBR and their multiplexers."""
+        return memory_cost(self.banks.depth, self.banks.width)
 
     def elaborate(self, platform: object) -> Module:
-        """Banks side by side."""
+        """Banks, of which the high address bits select a row."""
         m = Module()
+        words = [self._row(m, row) for row in range(self.banks.rows)]
+        m.d.comb += self.data.eq(selected(m, words, self.address[self.banks.low_bits :], self.en))
+        return m
+
+    def _row(self, m: Module, row: int) -> Cat:
+        """One row of banks; returns its word."""
+        banks = self.banks
+        low, high = self.write_address[: banks.low_bits], self.write_address[banks.low_bits :]
         parts = []
-        for column in range(self.banks.columns):
-            start = column * self.banks.bank_width
-            width = min(self.banks.bank_width, self.banks.width - start)
-            memory = Memory(shape=unsigned(width), depth=self.banks.depth, init=[], attrs={"ram_block": 1})
-            m.submodules[f"bank_{column}"] = memory
+        for column, (start, width) in enumerate(banks.slices):
+            depth = min(banks.bank_depth, banks.depth)
+            memory = Memory(shape=unsigned(width), depth=depth, init=[], attrs={"ram_block": 1})
+            m.submodules[f"bank_{row}_{column}"] = memory
             write, read = memory.write_port(), memory.read_port(domain="sync")
             m.d.comb += [
-                write.addr.eq(self.write_address),
+                write.addr.eq(low),
                 write.data.eq(self.write_data[start : start + width]),
-                write.en.eq(self.write_en),
-                read.addr.eq(self.address),
+                write.en.eq(self.write_en & (high == row)),
+                read.addr.eq(self.address[: banks.low_bits]),
                 read.en.eq(self.en),
             ]
             parts.append(read.data)
-        m.d.comb += self.data.eq(Cat(parts))
-        return m
+        return Cat(parts)
+
+
+def selected(m: Module, words: Sequence[Value], row: Value, en: Value) -> Value:
+    """Word of the row that was addressed the cycle before."""
+    if len(words) == 1:
+        return words[0]
+    select = Signal(ceil_log2(len(words)))
+    with m.If(en):
+        m.d.sync += select.eq(row)
+    return Array(words)[select]

@@ -86,7 +86,7 @@ class Trial:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SimReport:
     """What `simulate` found.
 
@@ -100,6 +100,8 @@ class SimReport:
         First mismatch of the first trial that has one.
     message : str or None
         The mismatch in one sentence, with where its waves are.
+    output : int64 array (samples that came, output.length)
+        What the hardware gave in the last trial.
     latency : int or None
         Of sample 0, in cycles; None without an unstalled trial.
     interval : int or None
@@ -117,6 +119,7 @@ class SimReport:
     exact: int
     mismatch: Mismatch | None
     message: str | None
+    output: IntArray
     latency: int | None
     interval: int | None
     intervals: tuple[int, ...]
@@ -210,6 +213,7 @@ def report(
         exact=min(trial.verdict.exact for trial in trials),
         mismatch=next((trial.verdict.mismatch for trial in trials if trial.verdict.mismatch), None),
         message=message,
+        output=results(design.output, runs[-1]),
         latency=latency(design.output, unstalled),
         interval=intervals[0] if len(intervals) == 1 else None,
         intervals=intervals,
@@ -231,6 +235,12 @@ def stimulus(design: Design, values: IntArray, stall: Stall) -> Stimulus:
     patience = 1000 + 10 * (design.plan.latency + design.plan.interval) + accept.longest + offer.longest
     payloads = tuple(design.input.pack(stream_order(values)))
     return Stimulus(payloads, len(values) * design.output.count, offer, accept, patience)
+
+
+def results(output: Beats, run: Run) -> IntArray:
+    """Values of the samples that came out whole."""
+    payloads = run.records["o"].payloads
+    return output.unpack(payloads[: len(payloads) // output.count * output.count])
 
 
 def latency(output: Beats, run: Run | None) -> int | None:

@@ -112,8 +112,8 @@ def _mnist_path() -> Path:
     path = os.environ.get(MNIST_VARIABLE)
     if not path:
         raise DataError(
-            f"mnist is not downloaded: set {MNIST_VARIABLE} to the path of an npz with x_train, y_train, x_test and y_test, "
-            "as Keras distributes it"
+            f"mnist is not downloaded: set {MNIST_VARIABLE} to the path of an npz with x_train, y_train, x_test and "
+            "y_test, as Keras distributes it"
         )
     return Path(path)
 
@@ -150,9 +150,8 @@ def _split(arrays: Mapping[str, Array], source: str) -> Dataset:
         raise DataError(f"'{source}' must hold x and y, or x_train, y_train, x_test and y_test, not {found}")
     classes = int(fit.y.max()) + 1
     if absent := sorted(set(range(classes)) - set(fit.y.tolist())):
-        raise DataError(
-            f"'{source}': labels must be 0 to {classes - 1} with each of them in the training part; {absent[0]} is not there"
-        )
+        wanted = f"labels must be 0 to {classes - 1} with each of them in the training part"
+        raise DataError(f"'{source}': {wanted}; {absent[0]} is not there")
     if test.y.max() >= classes:
         raise DataError(f"'{source}': y_test must hold labels up to {classes - 1}, not {test.y.max()}")
     train, val = _divide(fit, VALIDATION_FRACTION, source)

@@ -65,7 +65,7 @@ def quantized_constant(value: NDArray[Any], scale: NDArray[np.float32], zero: in
     """Codes of constants, in exact arithmetic: clipped, rounded half to even."""
     scales = np.broadcast_to(scale, value.shape)
     codes = [
-        min(max(round(Fraction(float(v)) / Fraction(float(s))) + zero, low), high) - zero
+        min(max(round(Fraction(float(v)) / Fraction(float(s)) + zero), low), high) - zero
         for v, s in zip(value.reshape(-1), scales.reshape(-1), strict=True)
     ]
     return Codes(np.array(codes, np.int64).reshape(value.shape), scale)

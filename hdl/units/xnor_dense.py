@@ -14,7 +14,7 @@ from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.types import BIPOLAR, Beats, TensorType, pack_words
-from icepop.hdl.memory import LUT_DEPTH, Rom, deep_rom_cost, varying_columns
+from icepop.hdl.memory import LUT_DEPTH, Rom, memory_cost, varying_columns
 from icepop.hdl.popcount import Popcount
 from icepop.hdl.stream import PingPong
 from icepop.hdl.units.base import LayerUnit, adder_cells, counter_cells, lone_registers, parallelisms, registered_cells
@@ -108,7 +108,7 @@ class XnorDense(LayerUnit):
             parts.append(adder_cells(count) * pe)
         if self.thresholded:
             deep = self.groups > LUT_DEPTH
-            parts.append(deep_rom_cost(self.groups, pe * self.threshold_bits) if deep else self.thresholds.cost)
+            parts.append(memory_cost(self.groups, pe * self.threshold_bits) if deep else self.thresholds.cost)
             parts.append(counter_cells(self.groups))
             parts += [adder_cells(count) * pe, registered_cells(pe)]
         if self.groups > 1 and self.depth & (self.depth - 1):
@@ -123,7 +123,7 @@ class XnorDense(LayerUnit):
         """Weight memory and XNORs; of few weight words synthesis shares equal columns."""
         pe, simd = self.folding.pe, self.folding.simd
         if self.interval > LUT_DEPTH:
-            return deep_rom_cost(self.interval, pe * simd) + registered_cells(pe * simd)
+            return memory_cost(self.interval, pe * simd) + registered_cells(pe * simd)
         bits = self.weights.bits.reshape(self.interval, pe, simd)
         gates = sum(varying_columns(bits[:, :, lane]) + 1 for lane in range(simd))
         return self.weights.cost + registered_cells(gates)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 import tty
 
 import numpy as np
@@ -99,11 +100,16 @@ def test_noise_between_frames_is_ignored(model, samples):
 
 
 def test_bytes_of_an_earlier_session_are_drained(model, samples):
-    with board(model) as virtual:
-        stale = Frame(Kind.REPLY, 0, b"\0" + bytes(3)).encode()
-        # opening the port clears what is there; this comes just after
+    """A reply to the same sequence number that arrives just after the port is opened, which clears what is there."""
+    stale = Frame(Kind.REPLY, 0, b"\0" + bytes(3)).encode()
+
+    def slow(number, passing):
+        time.sleep(0.1)
+        return passing
+
+    with board(model, on_reply=slow) as virtual:
         threading.Timer(0.03, lambda: os.write(virtual._master, stale)).start()
-        with client(virtual, model) as link:
+        with client(virtual, model, 2.0) as link:
             assert np.array_equal(link.infer(samples), model.golden(samples))
 
 

@@ -162,7 +162,7 @@ class First(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        beat, pause = Signal(range(11)), Signal(7)
+        beat, pause = Signal(range(11)), Signal(5)
         m.d.comb += [
             self.o.payload.eq(self.i.payload),
             self.o.valid.eq(self.i.valid & (beat == 0)),

@@ -1,5 +1,7 @@
 """Random binary networks to build hardware from."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from icepop.compiler.graph import Graph
@@ -15,7 +17,7 @@ from icepop.compiler.types import BIPOLAR, TensorType
 def binary_mlp(rng: np.random.Generator, sizes: list[int]) -> Graph:
     """Dense layers with bipolar thresholds between them and an argmax behind; sizes from the input to the classes."""
     ops: list[Op] = [Input("x", (), TensorType((sizes[0],), BIPOLAR))]
-    for k, (columns, rows) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for k, (columns, rows) in enumerate(pairwise(sizes)):
         ops.append(Dense(f"fc{k}", (ops[-1].name,), rng.choice([-1, 1], (rows, columns))))
         if k < len(sizes) - 2:
             # some thresholds lie out of reach on either side

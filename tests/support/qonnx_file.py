@@ -90,8 +90,8 @@ class QonnxFile:
 
 
 def executed(model: onnx.ModelProto, x: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-    """Every tensor of a model, by qonnx's executor; the batch of ``x`` must be what the file says."""
+    """Every tensor of a model for its first input, by qonnx's executor; the batch must be what the file says."""
     wrapper = ModelWrapper(model).transform(InferShapes())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Output shapes disagree")  # its guess where a shape is computed
-        return dict(execute_onnx(wrapper, {"x": x}, return_full_exec_context=True))
+        return dict(execute_onnx(wrapper, {model.graph.input[0].name: x}, return_full_exec_context=True))

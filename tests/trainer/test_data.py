@@ -143,7 +143,10 @@ X, Y = small()
         ({"x": X, "y": Y[:9]}, "'{path}': y must be 60 integer labels, not int64 (9,)"),
         ({"x": X, "y": Y * 1.0}, "'{path}': y must be 60 integer labels, not float64 (60,)"),
         ({"x": X, "y": Y - 1}, "'{path}': y must hold labels from 0 up, not -1"),
-        ({"x": X, "y": Y * 2}, "'{path}': labels must be 0 to 4 with each of them in the training part; 1 is not there"),
+        (
+            {"x": X, "y": Y * 2},
+            "'{path}': labels must be 0 to 4 with each of them in the training part; 1 is not there",
+        ),
         ({"x": np.where(X > 2, np.nan, X), "y": Y}, "'{path}': x must be finite, not nan in sample 19"),
         ({"x": np.where(X > 2, 1e300, X), "y": Y}, "'{path}': x must be finite, not inf in sample 19"),
         ({"x": X[:4], "y": Y[:4]}, "'{path}': 4 samples, 1 of the rarest class, are too few to split"),

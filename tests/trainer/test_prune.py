@@ -43,7 +43,7 @@ def test_scale_is_that_of_the_kept_weights() -> None:
 
 
 def test_pruned_weights_still_get_a_gradient() -> None:
-    quantizer = Pruned(Uniform(4, signed=True, step=0.5, learned=True), 0.9)
+    quantizer = Pruned(Ternary(), 0.9)
     quantizer.ramp(1.0)
     x = weight().requires_grad_()
     quantizer.codes(x).sum().backward()

@@ -1,0 +1,231 @@
+"""What the command line promises: results, whole error messages, exit codes, and no half-written files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qonnx_file import QonnxFile
+
+from icepop.compiler.cli import run
+from icepop.sim.backends import icarus
+
+
+def network(columns: int = 20, hidden: int = 6, classes: int = 3) -> tuple[QonnxFile, str]:
+    """A small binary network, and the name of its output."""
+    rng = np.random.default_rng(0)
+    file = QonnxFile((columns,))
+    x = file.bipolar("x", name="act0")
+    x = file.bipolar(file.dense(x, rng.normal(size=(columns, hidden)), "fc1"), name="act1")
+    return file, file.dense(x, rng.normal(size=(hidden, classes)), "fc2")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    file, output = network()
+    return str(file.save(tmp_path / "model.onnx", output))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    rng = np.random.default_rng(1)
+    return save(tmp_path / "data.npz", x=rng.normal(size=(7, 20)).astype(np.float32), y=rng.integers(0, 3, 7))
+
+
+def save(path: Path, **arrays: np.ndarray) -> str:
+    """Write an npz."""
+    np.savez(path, **arrays)
+    return str(path)
+
+
+def error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line that a failing command prints on stderr, with exit code 2 and nothing on stdout."""
+    assert run(list(arguments)) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    *progress, line = printed.err.splitlines()
+    assert not any(text.startswith("icepop:") for text in progress)
+    assert line.startswith("icepop: ")
+    return line.removeprefix("icepop: ")
+
+
+def last_json(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    """The object that --json prints as the last line."""
+    content: dict[str, object] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    return content
+
+
+def test_golden_writes_accumulators_labels_and_taps(
+    model: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "golden.npz"
+    assert run(["golden", model, data, "-o", str(target), "--taps", "--json"]) == 0
+    with np.load(target) as file:
+        assert sorted(file.files) == ["acc", "acc0", "acc1", "act0", "act1", "label"]
+        assert file["acc"].dtype == np.int64
+        assert file["acc"].shape == (7, 3)
+        np.testing.assert_array_equal(file["label"], file["acc"].argmax(axis=1))
+        np.testing.assert_array_equal(file["acc"], file["acc1"])
+        codes = file["act0"]
+    assert last_json(capsys)["ok"] is True
+    again = save(tmp_path / "codes.npz", x=codes)
+    assert run(["golden", model, again, "-o", str(tmp_path / "again.npz"), "--codes"]) == 0
+    with np.load(tmp_path / "again.npz") as file, np.load(target) as first:
+        np.testing.assert_array_equal(file["acc"], first["acc"])
+
+
+def test_compile_writes_a_plan_that_sim_takes_back(
+    model: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "out"
+    assert run(["compile", model, "-o", str(folder), "--interval", "30", "--json"]) == 0
+    planned = last_json(capsys)
+    assert sorted(path.name for path in folder.iterdir()) == ["accelerator.sv", "plan.json"]
+    assert run(["sim", model, data, "--plan", str(folder / "plan.json"), "--backend", "amaranth", "--json"]) == 0
+    found = last_json(capsys)
+    assert (found["exact"], found["total"], found["ok"]) == (7, 7, True)
+    assert (found["interval"], found["latency"]) == (planned["interval"], planned["latency"])
+
+
+def test_a_virtual_board_answers_like_the_golden_model(
+    model: str, data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["run", model, data, "--virtual", "--json"]) == 0
+    assert last_json(capsys)["exact"] == 7
+
+
+def test_a_mismatch_has_exit_code_1(
+    model: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from icepop.hdl.units.xnor_dense import XnorDense
+
+    accumulate = XnorDense.accumulated.fget
+    monkeypatch.setattr(XnorDense, "accumulated", property(lambda unit: accumulate(unit) + 1))
+    vcd = tmp_path / "wrong.vcd"
+    assert run(["sim", model, data, "--backend", "amaranth", "--vcd", str(vcd)]) == 1
+    printed = capsys.readouterr().out
+    assert "mismatch: layer 'act1', sample 0" in printed
+    assert "bit-exact 0/7" in printed
+    assert vcd.exists()
+
+
+def test_no_such_board(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = error(capsys, "compile", model, "--board", "arty", "-o", str(tmp_path / "out"))
+    assert message == "no board named 'arty'; boards are: icebreaker"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_truncated_model(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "cut.onnx"
+    broken.write_bytes(Path(model).read_bytes()[:-100])
+    message = error(capsys, "compile", str(broken), "-o", str(tmp_path / "out"))
+    assert message == f"'{broken}' is not an ONNX file, or is cut off; export it again"
+
+
+def test_a_file_that_is_not_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "notes.txt"
+    other.write_text("not a network")
+    message = error(capsys, "compile", str(other), "-o", str(tmp_path / "out"))
+    assert message == f"'{other}' is not an ONNX file, or is cut off; export it again"
+
+
+def test_a_model_larger_than_1_gib(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    huge = tmp_path / "huge.onnx"
+    with huge.open("wb") as file:
+        file.truncate((1 << 30) + 1)
+    message = error(capsys, "compile", str(huge), "-o", str(tmp_path / "out"))
+    assert message == f"model file '{huge}' has 1073741825 bytes, but at most 1073741824 (1 GiB) are read"
+
+
+def test_an_op_that_is_not_supported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, output = network()
+    path = file.save(tmp_path / "model.onnx", file.node("Sin", output, name="wave"))
+    message = error(capsys, "compile", str(path), "-o", str(tmp_path / "out"))
+    assert message.startswith("node 'wave' has op type 'Sin', which is not supported; supported are: Add, ArgMax, ")
+
+
+def test_a_network_that_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, output = network(columns=2000, hidden=200)
+    path = file.save(tmp_path / "model.onnx", output)
+    message = error(capsys, "compile", str(path), "-o", str(tmp_path / "out"))
+    assert message == (
+        "the network needs 101 EBR and 369 logic cells for an interval of at most 400000 cycles, "
+        "but icebreaker has 28 EBR and 3978 logic cells to fill; train a smaller network"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_interval_out_of_reach(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = error(capsys, "compile", model, "--interval", "2", "-o", str(tmp_path / "out"))
+    assert message == "no folding reaches an interval of 2 cycles; ask for 3 or more"
+
+
+def test_data_of_another_shape(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = save(tmp_path / "wrong.npz", x=np.zeros((3, 19), np.float32))
+    message = error(capsys, "golden", model, wrong, "-o", str(tmp_path / "g.npz"))
+    assert message == f"x in '{wrong}' must hold samples of 20 values (20), not shape (3, 19)"
+    assert not (tmp_path / "g.npz").exists()
+
+
+def test_data_out_of_range(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = save(tmp_path / "wrong.npz", x=np.full((3, 20), 2))
+    message = error(capsys, "golden", model, wrong, "--codes", "-o", str(tmp_path / "g.npz"))
+    assert message == f"x in '{wrong}' must hold codes in {{-1, +1}}, not [2, 2]"
+
+
+def test_nan_in_data(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    x = np.zeros((3, 20), np.float32)
+    x[1, 4] = np.nan
+    wrong = save(tmp_path / "wrong.npz", x=x)
+    message = error(capsys, "golden", model, wrong, "-o", str(tmp_path / "g.npz"))
+    assert message == f"x in '{wrong}' must be finite, not nan at index [1, 4]"
+
+
+def test_infinity_in_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, output = network()
+    file.tensor([[1.0, np.inf]], name="bad")
+    path = file.save(tmp_path / "model.onnx", output)
+    message = error(capsys, "compile", str(path), "-o", str(tmp_path / "out"))
+    assert message == "tensor 'bad' must be finite, not inf at index [0, 1]"
+
+
+def test_a_pickle_is_never_loaded(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = save(tmp_path / "wrong.npz", x=np.array([print], dtype=object))
+    message = error(capsys, "golden", model, wrong, "-o", str(tmp_path / "g.npz"))
+    assert message.startswith(f"'{wrong}' must hold whole, plain arrays: ")
+
+
+def test_no_simulator_is_found(
+    model: str, data: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(icarus, "which", lambda tool: None)
+    message = error(capsys, "sim", model, data, "--backend", "icarus")
+    assert message == (
+        "no simulator 'icarus': iverilog is not on PATH; apt install iverilog, or use --backend verilator"
+    )
+
+
+def test_no_such_simulator(model: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    message = error(capsys, "sim", model, data, "--backend", "vcs")
+    assert message == "no simulator 'vcs': there are amaranth, icarus, verilator"
+
+
+def test_a_wrong_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert error(capsys, "sim", "--fast") == "No such option: --fast"
+
+
+def test_run_needs_a_port_or_virtual(model: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    message = error(capsys, "run", model, data)
+    assert message == "give either --port with the board's serial port, or --virtual"
+
+
+def test_an_interrupted_golden_run_leaves_no_file(
+    model: str, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", interrupted)
+    before = sorted(tmp_path.iterdir())
+    assert run(["golden", model, data, "-o", str(tmp_path / "g.npz")]) == 130
+    assert sorted(tmp_path.iterdir()) == before
