@@ -18,7 +18,7 @@ from icepop.trainer.train import accuracy, train_on
 RECIPE = TrainConfig()
 CHOICES = {
     "recipe": RECIPE,
-    "epochs 150": replace(RECIPE, epochs=150),
+    "epochs 1200": replace(RECIPE, epochs=1200),
     "epochs 300": replace(RECIPE, epochs=300),
     "no augmentation": replace(RECIPE, augment=False),
     "lr 0.01": replace(RECIPE, lr=0.01),

@@ -115,9 +115,9 @@ class BeatAssembler(wiring.Component):
 class BeatSerializer(wiring.Component):
     """Beats to bits; a result is filled with zeros to whole bytes.
 
-    The output is registered, so that no path leads from the accelerator through the reply and back.
+    Output and ``i.ready`` come from flip-flops, so that no long path leads through the accelerator's output.
 
-    Latency: 1 cycle. Interval: 2 cycles a bit.
+    Latency: 1 cycle. Interval: 2 cycles a bit, and 1 a beat.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class BeatSerializer(wiring.Component):
     Members
     -------
     i : In(stream.Signature(beats.width))
-        Results; a beat is transferred with its last bit.
+        Results; a beat is transferred after its last bit is taken.
     o : Out(stream.Signature(BIT))
         Their bits.
     """
@@ -141,14 +141,15 @@ class BeatSerializer(wiring.Component):
         m = Module()
         length, total = self.beats.length * self.beats.domain.bits, 8 * sample_bytes(self.beats)
         position, index = Signal(range(total)), Signal(range(self.beats.width))
-        real, take, end, beat_end = Signal(), Signal(), Signal(), Signal()
+        real, take, end, beat_end, release = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             real.eq(position < length),
             end.eq(position == total - 1),
             beat_end.eq((index == self.beats.width - 1) | (position == length - 1)),
-            take.eq(~self.o.valid & (self.i.valid | ~real)),
-            self.i.ready.eq(~self.o.valid & real & beat_end),
+            take.eq(~self.o.valid & ~release & (self.i.valid | ~real)),
+            self.i.ready.eq(release),
         ]
+        m.d.sync += release.eq(take & real & beat_end)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(take):

@@ -7,7 +7,7 @@ Exit codes: 0 if all went well and, where something is compared, all is bit-exac
 
 import sys
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
@@ -59,7 +59,9 @@ def train(
     from icepop.trainer.train import train as fit
 
     out = Output(json)
-    config = TrainConfig(data=data, hidden=tuple(hidden), seed=seed, **({} if epochs is None else {"epochs": epochs}))
+    config = TrainConfig(data=data, hidden=tuple(hidden), seed=seed)
+    if epochs is not None:
+        config = replace(config, epochs=epochs)
     with progress() as report:
         result = fit(config, lambda epoch: report("training epochs", epoch.number, epoch.count))
     save(result.model, output)
@@ -90,7 +92,7 @@ def golden(
     results = network.graph.run_from(network.start, samples.codes(network.graph, network.start, codes))
     arrays = outputs(network.graph, results, taps)
     with replacing(output) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes arrays for flags
     out.say(f"golden: {len(samples.x)} samples, {', '.join(arrays)} written to {output}")
     say_accuracy(out, "golden", arrays["label"], samples.y)
     return out.finish()

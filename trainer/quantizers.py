@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+SMALLEST = 1e-8  # a scale is never 0
+
 
 def sign(x: Tensor) -> Tensor:
     """``+1`` where ``x >= 0``, else ``-1``; the same shape."""
@@ -119,7 +121,7 @@ class Ternary(Quantizer):
     .. math:: q(w) = \alpha \begin{cases} \operatorname{sign}(w) & |w| > \Delta \\ 0 & \text{else} \end{cases}
        \qquad \Delta = 0.7 \operatorname{mean}|w|, \quad \alpha = \operatorname{mean}_{|w| > \Delta} |w|
 
-    The gradient passes straight through.
+    The gradient passes straight through: :math:`\partial q / \partial w = 1`.
 
     References
     ----------
@@ -132,13 +134,17 @@ class Ternary(Quantizer):
 
     def codes(self, x: Tensor) -> Tensor:
         """Values of {-1, 0, +1}."""
-        large = x.abs() > 0.7 * x.abs().mean()
-        return straight_through(x, sign(x) * large)
+        return straight_through(x / self.scale(x), sign(x) * self._large(x))
 
     def scale(self, x: Tensor) -> Tensor:
         """Mean magnitude of the weights that are kept, shape ()."""
-        large = x.abs() > 0.7 * x.abs().mean()
-        return (x.abs() * large).sum() / large.sum().clamp(min=1)
+        large = self._large(x)
+        mean = (x.detach().abs() * large).sum() / large.sum().clamp(min=1)
+        return mean.clamp(min=SMALLEST)
+
+    def _large(self, x: Tensor) -> Tensor:
+        """Which weights are kept; the shape of ``x``."""
+        return x.abs() > 0.7 * x.abs().mean()
 
 
 class PowerOfTwo(Quantizer):
@@ -151,7 +157,7 @@ class PowerOfTwo(Quantizer):
        q(w) = \operatorname{sign}(w)\, 2^{\max(m-E+1,\; \lfloor \log_2(\frac43 |w|) \rfloor)}, \quad
        0 \text{ if } |w| < 2^{m-E}
 
-    The gradient passes straight through.
+    The gradient passes straight through: :math:`\partial q / \partial w = 1`.
 
     Parameters
     ----------
@@ -177,7 +183,7 @@ class PowerOfTwo(Quantizer):
         # frexp is exact where log2 is rounded: 4/3 |w| = f * 2**e with f in [1/2, 1).
         level = torch.ldexp(torch.ones_like(x), torch.frexp(magnitude * (4 / 3)).exponent - 1)
         codes = torch.where(magnitude < 0.5, 0.0, sign(x) * level.clamp(1, 2 ** (self.exponents - 1)))
-        return straight_through(x, codes)
+        return straight_through(x / self.scale(x), codes)
 
     def scale(self, x: Tensor) -> Tensor:
         """Value of code 1, a power of two, shape ()."""
@@ -229,4 +235,4 @@ class Uniform(Quantizer):
 
     def scale(self, x: Tensor) -> Tensor:
         """Step, kept positive, shape ()."""
-        return self.step.abs().clamp(min=1e-8)
+        return self.step.abs().clamp(min=SMALLEST)

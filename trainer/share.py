@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from icepop.trainer.quantizers import Quantizer, straight_through
+from icepop.trainer.quantizers import SMALLEST, Quantizer, straight_through
 
 
 class Shared(Quantizer):
@@ -13,7 +13,8 @@ class Shared(Quantizer):
        s = \frac{\max|w|}{2^{bits-1} - 1}
 
     While training, each use of the weight moves every entry to the mean of the weights that are nearest to it, which is
-    one step of k-means; the codes are the entries rounded. The gradient passes straight through.
+    one step of k-means; the codes are the entries rounded. The gradient passes straight through:
+    :math:`\partial q / \partial w = 1`.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class Shared(Quantizer):
 
     def scale(self, x: Tensor) -> Tensor:
         """Real value of code 1, shape ()."""
-        return x.detach().abs().max().clamp(min=1e-8) / self.high
+        return x.detach().abs().max().clamp(min=SMALLEST) / self.high
 
     def _nearest(self, scaled: Tensor) -> Tensor:
         """Index of the nearest entry, which are ascending; the shape of ``scaled``."""

@@ -70,6 +70,15 @@ def constant(node: Node, value: Value, what: str) -> NDArray[Any]:
     return value.value
 
 
+def folded(node: Node, function: Callable[..., NDArray[Any]], a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """Result of two constants, in float32 as ONNX computes it."""
+    with np.errstate(all="ignore"):  # what is not finite is refused here
+        result = function(a, b)
+    if not np.isfinite(result).all():
+        raise ModelError(f"node '{node.name}' ({node.op_type}): the result of constants must be finite")
+    return result
+
+
 def symbol(node: Node, value: Value) -> Symbol:
     """An input that must depend on the model's input."""
     if not isinstance(value, Symbol):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icepop.compiler.errors import ModelError
-from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
+from icepop.compiler.handlers.base import Node, OpBuilder, constant, folded, handles, symbol
 from icepop.compiler.steps import AtLeast, AtMost, Divide, Reaches, Scale, Shift, Step
 from icepop.compiler.symbols import Constant, Symbol, Value
 
@@ -24,11 +24,7 @@ def arithmetic(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value
     if isinstance(b, Symbol):
         return left_operand(node, constant(node, a, "the first input"), b)
     left, right = constant(node, a, "the first input"), constant(node, b, "the second input")
-    with np.errstate(all="ignore"):  # what is not finite is refused here
-        result = NUMPY[node.op_type](left, right)
-    if not np.isfinite(result).all():
-        raise ModelError(f"node '{node.name}' ({node.op_type}): the result of constants must be finite")
-    return Constant(result)
+    return Constant(folded(node, NUMPY[node.op_type], left, right))
 
 
 def right_operand(node: Node, c: NDArray[Any]) -> Step:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from icepop.compiler.errors import ModelError
-from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
+from icepop.compiler.handlers.base import Node, OpBuilder, constant, folded, handles, symbol
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.steps import FromCode, Normalize, Scale, Shift
 from icepop.compiler.symbols import Codes, Symbol, Value
@@ -33,8 +33,8 @@ def gemm(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     result = dense(node, x, weights, builder)
     result = result.then(Scale(np.float32(node.attributes.get("alpha", 1.0))))
     if len(inputs) > 2:
-        bias = np.float32(node.attributes.get("beta", 1.0)) * constant(node, inputs[2], "the bias")
-        result = result.then(Shift(bias))
+        beta = np.array(node.attributes.get("beta", 1.0), np.float32)
+        result = result.then(Shift(folded(node, np.multiply, beta, constant(node, inputs[2], "the bias"))))
     return result
 
 

@@ -28,7 +28,7 @@ def quant(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     scale = positive(node, constant(node, inputs[1], "the scale"))
     offset = whole_number(node, inputs[2], "the zero point", -(1 << 24), 1 << 24)
     width = whole_number(node, inputs[3], "the bit width", 1, 16)
-    mode = node.attributes.get("rounding_mode", "ROUND")
+    mode = str(node.attributes.get("rounding_mode", "ROUND"))
     if mode.upper() not in ("ROUND", "HALF_EVEN"):
         raise ModelError(f"node '{node.name}' (Quant): the rounding mode must be ROUND, not {mode}")
     signed, narrow = bool(node.attributes.get("signed", 1)), bool(node.attributes.get("narrow", 0))

@@ -1,15 +1,25 @@
 """All layer units."""
 
+from typing import Protocol, cast
+
+from icepop.compiler.plan import Folding, Span
 from icepop.compiler.registry import subclasses
-from icepop.compiler.search import UnitLibrary
+from icepop.compiler.search import LayerKind, UnitLibrary
 from icepop.hdl import units
-from icepop.hdl.units.base import LayerUnit
+from icepop.hdl.units.base import LayerUnit, StreamUnit
 from icepop.hdl.units.gearbox import gearboxes
 
 
-def layer_units() -> list[type[LayerUnit]]:
+class ComponentKind(LayerKind, Protocol):
+    """A layer unit's class."""
+
+    def __call__(self, span: Span, folding: Folding) -> StreamUnit:
+        """Bind the unit; the object is its component too."""
+
+
+def layer_units() -> list[ComponentKind]:
     """Every `LayerUnit` in this folder."""
-    return subclasses(units, LayerUnit)
+    return cast(list[ComponentKind], subclasses(units, LayerUnit))
 
 
 def unit_library() -> UnitLibrary:

@@ -45,16 +45,18 @@ class XnorDense(LayerUnit):
 
     def __init__(self, span: Span, folding: Folding):
         dense, source, result = span.ops[0], span.types[0], span.types[-1]
-        if not isinstance(dense, Dense):
-            raise TypeError(f"XnorDense takes a Dense, not {type(dense).__name__}")
-        self.span, self.folding = span, folding
+        threshold = span.ops[1] if len(span.ops) > 1 else None
+        if not isinstance(dense, Dense) or not isinstance(threshold, Threshold | None):
+            raise TypeError(f"XnorDense takes a Dense and a Threshold, not {[type(op).__name__ for op in span.ops]}")
+        self.dense, self.threshold = dense, threshold
+        self.folding = folding
         self.rows, self.columns = dense.weights.shape
         super().__init__(
             Beats(source.integers, self.columns, folding.simd), Beats(result.integers, self.rows, folding.pe)
         )
         self.groups, self.depth = self.output.count, self.input.count
         self.popcount = Popcount(folding.simd)
-        self.thresholded = len(span.ops) > 1
+        self.thresholded = threshold is not None
         self.threshold_bits = (self.columns + 1).bit_length()
         self.buffer = PingPong(self.input) if self.groups > 1 and self.depth > 1 else None
 
@@ -133,16 +135,18 @@ class XnorDense(LayerUnit):
         """Weight bits by address ``group * depth + beat``; padded inputs get +1, which XNOR with a 0 never counts."""
         pe, simd = self.folding.pe, self.folding.simd
         padded = np.ones((self.groups * pe, self.depth * simd), np.int64)
-        padded[: self.rows, : self.columns] = self.span.ops[0].weights
+        padded[: self.rows, : self.columns] = self.dense.weights
         tiles = padded.reshape(self.groups, pe, self.depth, simd).transpose(0, 2, 1, 3)
         return Rom(pe * simd, Binary.pack(tiles.reshape(self.groups * self.depth, pe * simd)))
 
     @cached_property
     def thresholds(self) -> Rom:
         """Popcounts to reach, a word for each group; padded rows never reach theirs."""
+        if self.threshold is None:
+            raise TypeError("a layer without a threshold has no threshold memory")
         never = self.columns + 1
         counts = np.full(self.groups * self.folding.pe, never, np.int64)
-        counts[: self.rows] = (-((-self.span.ops[1].thresholds[:, 0] - self.columns) // 2)).clip(0, never)
+        counts[: self.rows] = (-((-self.threshold.thresholds[:, 0] - self.columns) // 2)).clip(0, never)
         return Rom(
             self.folding.pe * self.threshold_bits, pack_words(counts.reshape(self.groups, -1), self.threshold_bits)
         )

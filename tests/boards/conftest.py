@@ -90,7 +90,7 @@ class Digest(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         beat, total, first, last = Signal(2), Signal(7), Signal(7), Signal(7)
-        send, wait = Signal(2), Signal(20, init=self.start)
+        send, wait = Signal(2), Signal(range(self.start + 1), init=self.start)
         elements = [self.i.payload.word_select(lane, 3) for lane in range(4)]
         m.d.comb += [
             self.i.ready.eq((send == 0) & (wait == 0)),

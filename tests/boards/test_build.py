@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from icepop.boards import build as building
+from icepop.boards.base import LINK
 from icepop.boards.build import BITSTREAM, KEPT, REPORT, STEPS, Report, build, check_fit, deliver, place, read_report
 from icepop.boards.clock import Baud, choose_baud, choose_clock
 from icepop.boards.icebreaker import BOARD
@@ -56,8 +57,9 @@ def test_a_small_top_becomes_a_bitstream(digest, tmp_path):
     assert (output / "icepop.asc").read_text().count(".ram_data") == report.total.ebr == 2
     assert report.fmax_hz >= report.clock_hz == 36e6
     assert report.accelerator.lut4 <= report.accelerator.cells <= 80
-    link = report.total.lut4 - report.accelerator.lut4
-    assert 300 <= link <= 450
+    for what in ("lut4", "ff", "carry", "cells", "ebr"):
+        link = getattr(report.total, what) - getattr(report.accelerator, what)
+        assert 0.6 * getattr(LINK, what) <= link <= getattr(LINK, what), what
     assert "set_io uart_0__rx__io 6\nset_io uart_0__tx__io 9\n" in (output / "icepop.pcf").read_text()
 
 
