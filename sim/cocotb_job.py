@@ -11,7 +11,6 @@ from pathlib import Path
 from cocotb_tools.runner import get_runner
 
 from icepop.sim.cocotb_bench import FOLDER
-from icepop.sim.harness import TOP
 
 
 def main(folder: Path) -> None:
@@ -21,16 +20,16 @@ def main(folder: Path) -> None:
     build = folder / "build"
     runner.build(
         sources=[folder / name for name in job["sources"]],
-        hdl_toplevel=TOP,
+        hdl_toplevel=job["top"],
         build_dir=build,
         build_args=job["build_args"],
-        timescale=("1ns", "1ns"),
+        timescale=("1ns", job["precision"]),
         always=True,
     )
     for name in job["runs"]:
         runner.test(
-            hdl_toplevel=TOP,
-            test_module="icepop.sim.cocotb_bench",
+            hdl_toplevel=job["top"],
+            test_module=job["bench"],
             build_dir=build,
             test_dir=folder / name,
             extra_env={FOLDER: str(folder / name), "COCOTB_LOG_LEVEL": "WARNING"},

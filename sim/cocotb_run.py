@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +20,9 @@ from icepop.sim.bench import BenchError, Progress, Stimulus
 from icepop.sim.harness import TOP, Harness
 from icepop.sim.records import Layout, Run, observe
 from icepop.sim.verilog import verilog
+
+BENCH = "icepop.sim.cocotb_bench"
+"""The bench for streams."""
 
 POLL_S = 0.1
 """Time between two looks at a running simulation."""
@@ -36,6 +39,7 @@ def run(
     build_args: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     files: Mapping[str, str] | None = None,
+    convert: Callable[[Harness, str], str] | None = None,
 ) -> list[Run]:
     """Simulate ``design`` from reset with each stimulus, built once.
 
@@ -55,6 +59,8 @@ def run(
         Variables that differ from this process's.
     files : mapping of str to str
         Names and texts of further sources.
+    convert : callable
+        Turns a component into Verilog with this top module; None gives RTL.
 
     Raises
     ------
@@ -69,16 +75,46 @@ def run(
     progress(building, 0, 1)
     with TemporaryDirectory(prefix="icepop-") as temporary:
         folder = Path(temporary).resolve()
-        sources = {**(files or {}), "design.sv": verilog(harness, TOP)}
-        for name, text in sources.items():
-            (folder / name).write_text(text)
-        job = {"simulator": simulator, "sources": list(sources), "build_args": list(build_args), "runs": names}
-        (folder / "job.json").write_text(json.dumps(job))
+        sources = {**(files or {}), "design.sv": (convert or verilog)(harness, TOP)}
+        write_job(folder, Job(simulator, TOP, BENCH, tuple(build_args), tuple(names)), sources)
         for name, stimulus in zip(names, stimuli, strict=True):
             write_run(folder / name, harness, stimulus)
         watch = Watch(folder, harness, stimuli, progress, building)
         work(simulator, folder, clean_environment() | dict(environment or {}), watch)
         return [read_run(folder / name, harness, each) for name, each in zip(names, stimuli, strict=True)]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the process that builds and simulates has to do.
+
+    Parameters
+    ----------
+    simulator : str
+        Name that cocotb's runner knows.
+    top, bench : str
+        Verilog module that is simulated, and Python module that drives it.
+    build_args : tuple of str
+        Further arguments of the simulator's compiler.
+    runs : tuple of str
+        Folders of the runs.
+    precision : str
+        Simulator time step.
+    """
+
+    simulator: str
+    top: str
+    bench: str
+    build_args: tuple[str, ...]
+    runs: tuple[str, ...]
+    precision: str = "1ns"
+
+
+def write_job(folder: Path, job: Job, sources: Mapping[str, str]) -> None:
+    """Leave a job and its sources, texts by file name, for `work`."""
+    for name, text in sources.items():
+        (folder / name).write_text(text)
+    (folder / "job.json").write_text(json.dumps({**asdict(job), "sources": list(sources)}))
 
 
 def write_run(folder: Path, harness: Harness, stimulus: Stimulus) -> None:
@@ -99,8 +135,36 @@ def read_run(folder: Path, harness: Harness, stimulus: Stimulus) -> Run:
     return observe(harness.layout, rows, stimulus, end["seconds"])
 
 
-class Watch:
-    """Progress of a simulation, read from the files that it writes.
+class Growth:
+    """Whether a simulation is alive, seen from the files that it writes.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Those files; they need not exist yet.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._watched = files
+        self._size = 0
+        self._grown = time.monotonic()
+
+    @property
+    def silent(self) -> float:
+        """Seconds since a file last grew."""
+        return time.monotonic() - self._grown
+
+    def look(self) -> bool:
+        """Whether a file has grown since the last look."""
+        size = sum(file.stat().st_size for file in self._watched if file.exists())
+        if size == self._size:
+            return False
+        self._size, self._grown = size, time.monotonic()
+        return True
+
+
+class Watch(Growth):
+    """Progress of a simulation with streams.
 
     Parameters
     ----------
@@ -119,32 +183,22 @@ class Watch:
     def __init__(
         self, folder: Path, harness: Harness, stimuli: Sequence[Stimulus], progress: Progress, building: str
     ) -> None:
-        self._log = folder / "job.log"
         self._files = [folder / f"run{k}" / "rows" for k in range(len(stimuli))]
+        super().__init__([folder / "job.log", *self._files])
         self._layout: Layout = harness.layout
         self._stimuli = stimuli
         self._progress = progress
         self._building = building
         self._taken = [0] * len(stimuli)
         self._read = [0] * len(stimuli)
-        self._size = 0
-        self._grown = time.monotonic()
 
-    @property
-    def silent(self) -> float:
-        """Seconds since a file last grew."""
-        return time.monotonic() - self._grown
-
-    def look(self) -> None:
+    def look(self) -> bool:
         """Report what is new."""
-        files = [file for file in self._files if file.exists()]
-        size = self._log.stat().st_size + sum(file.stat().st_size for file in files)
-        if size == self._size:
-            return
-        self._size, self._grown = size, time.monotonic()
-        for k, file in enumerate(files):
-            if file.stat().st_size - self._read[k] >= self._layout.size:
+        grown = super().look()
+        for k, file in enumerate(self._files):
+            if grown and file.exists() and file.stat().st_size - self._read[k] >= self._layout.size:
                 self._count(k)
+        return grown
 
     def _count(self, k: int) -> None:
         raw = np.fromfile(self._files[k], np.uint8, offset=self._read[k])
@@ -163,7 +217,7 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not steering.match(name)}
 
 
-def work(simulator: str, folder: Path, environment: dict[str, str], watch: Watch) -> None:
+def work(simulator: str, folder: Path, environment: dict[str, str], watch: Growth) -> None:
     """Build and simulate in a process of its own, and see to its end.
 
     Raises

@@ -61,13 +61,14 @@ def test_an_empty_file(tmp_path: Path) -> None:
 
 
 def test_a_file_cut_off_anywhere(tmp_path: Path) -> None:
-    """Whatever is left of it, nothing but a `ModelError` comes out, and never a network."""
+    """However much is left of it, it is never taken for a network."""
     path, content = tmp_path / "model.onnx", network()
-    for end in range(1, len(content), 7):
+    model = onnx.ModelProto.FromString(content)
+    del model.opset_import[:]  # they come last
+    for end in range(1, len(model.SerializeToString()), 7):
         path.write_bytes(content[:end])
-        if b"graph" in content[end:] or end < len(content) - 40:
-            with pytest.raises(ModelError):
-                load_graph(path)
+        with pytest.raises(ModelError):
+            load_graph(path)
     path.write_bytes(content[: len(content) // 2])
     with says(ModelError, f"'{path}' is not an ONNX file, or is cut off; export it again"):
         load_graph(path)
@@ -86,7 +87,7 @@ def test_a_changed_file_is_read_or_refused(tmp_path: Path) -> None:
     rng = random.Random(0)
     path, content = tmp_path / "model.onnx", network()
     outcomes = []
-    for _ in range(600):
+    for _ in range(300):
         changed = bytearray(content)
         for _ in range(rng.choice([1, 1, 2, 5])):
             at = rng.randrange(len(changed))
@@ -101,8 +102,8 @@ def test_a_changed_file_is_read_or_refused(tmp_path: Path) -> None:
         else:
             x = np.zeros((2, *graph.types[graph.input.name].shape), np.float32)
             assert (lower(graph).run(x)["argmax"] == graph.run(x)["argmax"]).all()
-    assert 100 < len(outcomes) < 550
-    assert len(set(outcomes)) > 30
+    assert 50 < len(outcomes) < 275
+    assert len(set(outcomes)) > 20
 
 
 def test_values_of_tensors() -> None:

@@ -122,7 +122,7 @@ def test_a_changed_file_is_read_or_refused(path: Path) -> None:
     for write in (np.savez, np.savez_compressed):
         write(path, x=np.arange(12.0).reshape(3, 4), y=np.arange(3))
         content = path.read_bytes()
-        for _ in range(400):
+        for _ in range(150):
             changed = bytearray(content)
             at = rng.randrange(len(changed))
             changed[at] = rng.choice([0, 1, 255, rng.randrange(256)])
@@ -131,7 +131,7 @@ def test_a_changed_file_is_read_or_refused(path: Path) -> None:
                 read_samples(path)
             except DataError:
                 refused += 1
-    assert refused > 300
+    assert refused > 200
 
 
 def float_network() -> Graph:

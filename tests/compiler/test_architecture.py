@@ -1,0 +1,96 @@
+"""Imports point one way: compiler <- trainer, and compiler <- hdl <- boards <- sim. The command line alone sees all."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SEES: dict[str, set[str]] = {
+    "compiler": {"compiler"},
+    "trainer": {"trainer", "compiler"},
+    "hdl": {"hdl", "compiler"},
+    "boards": {"boards", "hdl", "compiler"},
+    "sim": {"sim", "boards", "hdl", "compiler"},
+}
+EXEMPT = ROOT / "compiler" / "cli.py"
+ONLY_IN: dict[str, set[str]] = {
+    "torch": {"trainer"},
+    "sklearn": {"trainer"},
+    "amaranth": {"hdl", "boards", "sim"},
+    "amaranth_boards": {"boards"},
+    "cocotb": {"sim"},
+    "onnx": {"compiler", "trainer"},
+    "serial": {"boards"},
+}
+FILES = [path for room in SEES for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module that is imported, at the top or anywhere else."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in (
+            "import_module",
+            "__import__",
+        ):
+            yield from (arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str))
+
+
+def complaints(path: Path, source: str) -> list[str]:
+    """What a file imports and should not."""
+    room = path.relative_to(ROOT).parts[0]
+    found = []
+    for name in imported(ast.parse(source)):
+        first, *rest = name.split(".")
+        if not first:
+            found.append(f"{name} is relative")
+        elif first in SEES:
+            found.append(f"{name} must be icepop.{name}")
+        elif first == "icepop" and rest and rest[0] not in SEES[room] and path != EXEMPT:
+            found.append(f"{room} must not see {rest[0]}")
+        elif room not in ONLY_IN.get(first, {room}):
+            found.append(f"{first} belongs to {', '.join(sorted(ONLY_IN[first]))}")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    assert complaints(path, path.read_text()) == []
+
+
+def test_every_room_is_looked_at() -> None:
+    rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    assert rooms == set(SEES)
+    assert len(FILES) > 50
+    assert EXEMPT in FILES
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "complaint"),
+    [
+        ("compiler/x.py", "from icepop.hdl.popcount import Popcount", "compiler must not see hdl"),
+        ("compiler/x.py", "from icepop import trainer", "compiler must not see trainer"),
+        ("hdl/units/x.py", "def f():\n    import icepop.boards.base", "hdl must not see boards"),
+        ("boards/x.py", "from icepop.sim.bench import run", "boards must not see sim"),
+        ("sim/x.py", "from icepop.trainer.data import load", "sim must not see trainer"),
+        ("trainer/x.py", "from icepop.hdl import popcount", "trainer must not see hdl"),
+        ("hdl/x.py", "from .popcount import Popcount", ".popcount is relative"),
+        ("hdl/x.py", "from hdl.popcount import Popcount", "hdl.popcount must be icepop.hdl.popcount"),
+        ("sim/x.py", "import torch.nn", "torch belongs to trainer"),
+        ("compiler/cli.py", "import torch", "torch belongs to trainer"),
+        ("compiler/x.py", "import_module('icepop.sim.bench')", "compiler must not see sim"),
+    ],
+)
+def test_the_rule_can_be_broken(file: str, source: str, complaint: str) -> None:
+    assert complaint in complaints(ROOT / file, source)
+
+
+def test_the_command_line_alone_sees_all() -> None:
+    assert complaints(EXEMPT, "from icepop.sim.bench import run") == []

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from messages import says
+from qonnx_file import QonnxFile
+
+from icepop.compiler.errors import PlanError
+from icepop.compiler.ops.threshold import Threshold
+from icepop.compiler.plan import Plan, Resources
+from icepop.compiler.project import Network, load_network, make_plan
+from icepop.compiler.taps import outputs
+from icepop.compiler.types import BIPOLAR, Beats, Domain
+from icepop.hdl.units.registry import unit_library
+
+BOARD = Resources(cells=5280, ebr=30)
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Network:
+    """Two layers, with falling channels between them."""
+    rng = np.random.default_rng(0)
+    m = QonnxFile((3, 4))
+    x = m.dense(m.bipolar(m.node("Flatten", "x"), name="q"), rng.choice([-1, 1], (12, 8)), "fc1")
+    x = m.normalize(x, [1, -1] * 4, np.zeros(8), rng.integers(-3, 4, 8), np.ones(8), 0.0)
+    x = m.node("Mul", m.dense(m.bipolar(x, 0.5, name="act"), rng.choice([-1, 1], (8, 5)), "fc2"), m.tensor(0.25))
+    return load_network(m.save(tmp_path / "model.onnx", x))
+
+
+def test_the_host_encodes_and_hardware_does_the_rest(network: Network) -> None:
+    assert network.start == "q"
+    assert any((op.sign < 0).any() for op in network.graph.ops if isinstance(op, Threshold))
+    assert all((op.sign > 0).all() for op in network.lowered.ops if isinstance(op, Threshold))
+    assert network.streams() == (Beats(BIPOLAR, 12, 1), Beats(Domain(0, 4), 1, 1))
+    x = np.random.default_rng(1).normal(size=(50, 3, 4)).astype(np.float32)
+    results = network.graph.run(x)
+    assert (network.answer(results["q"]) == results["argmax"]).all()
+    assert (network.lowered.run(x)["argmax"] == results["argmax"]).all()
+
+
+def test_taps_are_those_of_the_model_file(network: Network) -> None:
+    """Before lowering turns rows around."""
+    x = np.random.default_rng(1).normal(size=(50, 3, 4)).astype(np.float32)
+    results = network.graph.run(x)
+    assert list(outputs(network.graph, results, taps=False)) == ["acc", "label"]
+    arrays = outputs(network.graph, results, taps=True)
+    assert list(arrays) == ["acc", "label", "acc0", "act0", "acc1", "act1"]
+    fc1, fc2 = network.graph.ops[2], network.graph.ops[4]
+    act0 = np.where(x.reshape(50, 12) >= 0, 1, -1)
+    assert (arrays["act0"] == act0).all()
+    assert (arrays["acc0"] == act0 @ fc1.weights.T).all()
+    assert (arrays["acc1"] == arrays["act1"] @ fc2.weights.T).all()
+    assert (arrays["acc"] == arrays["acc1"]).all()
+    assert (arrays["label"] == arrays["acc"].argmax(axis=1)).all()
+    assert all(array.dtype == np.int64 for array in arrays.values())
+    assert arrays["label"].shape == (50,)
+
+
+def planned(network: Network, saved: Path | None = None, interval: int | None = None) -> Plan:
+    return make_plan(network, unit_library(), "icebreaker", BOARD, interval, saved)
+
+
+def test_a_saved_plan_is_made_again(network: Network, tmp_path: Path) -> None:
+    first = planned(network, interval=40)
+    assert first != planned(network)
+    saved = tmp_path / "plan.json"
+    saved.write_text(first.to_json())
+    assert planned(network, saved) == first
+
+
+def test_no_plan_file(network: Network, tmp_path: Path) -> None:
+    with says(PlanError, f"no plan file '{tmp_path / 'plan.json'}'; 'icepop compile' writes one"):
+        planned(network, tmp_path / "plan.json")
+
+
+def test_a_plan_file_of_something_else(network: Network, tmp_path: Path) -> None:
+    saved = tmp_path / "plan.json"
+    saved.write_bytes(b"\x93NUMPY")
+    with pytest.raises(PlanError, match=r"^a plan file must hold what 'icepop compile' wrote, not this"):
+        planned(network, saved)

@@ -1,0 +1,330 @@
+"""The search against a brute force over every choice, with made-up units; and with the real ones."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+from messages import says
+from networks import binary_mlp
+
+from icepop.compiler.errors import PlanError
+from icepop.compiler.graph import Graph
+from icepop.compiler.ops.argmax import ArgMax
+from icepop.compiler.ops.base import Op
+from icepop.compiler.ops.dense import Dense
+from icepop.compiler.ops.input import Input
+from icepop.compiler.ops.threshold import Threshold
+from icepop.compiler.plan import Folding, Plan, Resources, Span
+from icepop.compiler.search import EBR_PRICES, FILL, Unit, UnitLibrary, fits, search
+from icepop.compiler.types import BIPOLAR, Beats, Domain, TensorType
+from icepop.hdl.units.registry import unit_library
+
+UNBOUNDED = Resources(cells=10**9, ebr=10**9)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A made-up dense unit, whose cost follows no rule."""
+
+    span: Span
+    folding: Folding
+
+    @staticmethod
+    def matches(ops: Sequence[Op], types: Sequence[TensorType]) -> int:
+        if not isinstance(ops[0], Dense):
+            return 0
+        return 1 + (len(ops) > 1 and isinstance(ops[1], Threshold))
+
+    @staticmethod
+    def foldings(span: Span) -> Iterator[Folding]:
+        for pe in (1, 2, 3, 6):
+            for simd in (1, 2, 4):
+                yield Folding(pe, simd)
+
+    @property
+    def input(self) -> Beats:
+        return Beats(self.span.types[0].integers, self.span.types[0].length, self.folding.simd)
+
+    @property
+    def output(self) -> Beats:
+        return Beats(self.span.types[-1].integers, self.span.types[-1].length, self.folding.pe)
+
+    @property
+    def interval(self) -> int:
+        return self.input.count * self.output.count
+
+    @property
+    def pace(self) -> int:
+        return 1
+
+    @property
+    def spacing(self) -> int:
+        return self.input.count
+
+    @cached_property
+    def cost(self) -> Resources:
+        rng = np.random.default_rng([*self.span.name.encode(), self.folding.pe, self.folding.simd])
+        return Resources(cells=int(rng.integers(10, 200)), ebr=int(rng.integers(0, 4)))
+
+    def departures(self, arrivals: Sequence[int]) -> list[int]:
+        return [arrivals[-1] + 2 + k * self.spacing for k in range(self.output.count)]
+
+
+@dataclass(frozen=True)
+class Judge(Engine):
+    """A made-up head."""
+
+    @staticmethod
+    def matches(ops: Sequence[Op], types: Sequence[TensorType]) -> int:
+        return int(isinstance(ops[0], ArgMax))
+
+    @staticmethod
+    def foldings(span: Span) -> Iterator[Folding]:
+        yield Folding(1, 1)
+        yield Folding(1, 2)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A made-up gearbox; from more lanes to fewer it needs time between two beats."""
+
+    input: Beats
+    output: Beats
+
+    @property
+    def interval(self) -> int:
+        return max(self.input.count, self.output.count)
+
+    @property
+    def pace(self) -> int:
+        return -(-self.input.lanes // self.output.lanes)
+
+    @property
+    def spacing(self) -> int:
+        return 1
+
+    @property
+    def cost(self) -> Resources:
+        return Resources(cells=3 * (self.input.lanes + self.output.lanes))
+
+    def departures(self, arrivals: Sequence[int]) -> list[int]:
+        return [arrivals[-1] + 1 + k for k in range(self.output.count)]
+
+
+def join(source: Beats, lanes: int) -> list[Unit]:
+    return [] if source.lanes == lanes else [Box(source, Beats(source.domain, source.length, lanes))]
+
+
+LIBRARY = UnitLibrary([Judge, Engine], join)
+NETWORK = binary_mlp(np.random.default_rng(0), [12, 6, 6, 4])
+LAYERS = ("fc0", "fc1", "fc2", "argmax")
+
+
+def engines(graph: Graph) -> list[list[Engine]]:
+    """Every unit for every layer."""
+    types = graph.types
+    runs = [("x", "fc0", "act0"), ("act0", "fc1", "act1"), ("act1", "fc2"), ("fc2", "argmax")]
+    by_name = {op.name: op for op in graph.ops}
+    result: list[list[Engine]] = []
+    for names in runs:
+        span = Span(tuple(by_name[name] for name in names[1:]), tuple(types[name] for name in names))
+        kind = Judge if names[1] == "argmax" else Engine
+        result.append([kind(span, folding) for folding in kind.foldings(span)])
+    return result
+
+
+def brute_force(choices: list[list[Engine]]) -> list[tuple[int, Resources, tuple[Folding, ...]]]:
+    """Interval, cost and foldings of every pipeline that works."""
+    found = []
+    for units in product(*choices):
+        boxes = [(a, box) for a, b in pairwise(units) for box in join(a.output, b.input.lanes)]
+        if any(a.output.count > 1 and box.pace > a.spacing for a, box in boxes):
+            continue
+        parts: list[Unit] = [*units, *(box for _, box in boxes)]
+        cost = Resources.total([part.cost for part in parts])
+        found.append((max(part.interval for part in parts), cost, tuple(unit.folding for unit in units)))
+    return found
+
+
+ALL = brute_force(engines(NETWORK))
+INTERVALS = sorted({interval for interval, _, _ in ALL})
+
+
+def price(cost: Resources, ebr: int) -> int:
+    return cost.cells + ebr * cost.ebr
+
+
+def plan(interval: int | None = None, budget: Resources = UNBOUNDED, **pins: Folding) -> Plan:
+    return search(NETWORK, "x", LIBRARY, "board", budget, interval, pins)
+
+
+@pytest.mark.parametrize("interval", [INTERVALS[0], INTERVALS[2], INTERVALS[len(INTERVALS) // 2], 19, 50, 10**6])
+def test_the_cheapest_plan_that_reaches_an_interval(interval: int) -> None:
+    found = plan(interval)
+    least = min(price(cost, EBR_PRICES[0]) for reached, cost, _ in ALL if reached <= interval)
+    assert found.interval <= interval
+    assert price(found.cost, EBR_PRICES[0]) == least
+    assert (found.interval, found.cost, tuple(found.foldings.values())) in ALL
+
+
+def test_the_fastest_plan() -> None:
+    found = plan()
+    assert found.interval == INTERVALS[0]
+    assert price(found.cost, EBR_PRICES[0]) == min(price(c, EBR_PRICES[0]) for i, c, _ in ALL if i == INTERVALS[0])
+
+
+@pytest.mark.parametrize("cells", [150, 250, 400, 600])
+@pytest.mark.parametrize("ebr", [0, 2, 5])
+def test_the_fastest_plan_that_fits(cells: int, ebr: int) -> None:
+    """It leaves 15 % of the cells free; nothing that is cheapest at some price of an EBR would be faster and fit."""
+    budget = Resources(cells=cells, ebr=ebr)
+
+    def best(interval: int) -> list[Resources]:
+        reaching = [cost for reached, cost, _ in ALL if reached <= interval]
+        return [min(reaching, key=lambda cost: price(cost, ebr_price)) for ebr_price in EBR_PRICES]
+
+    fitting = [interval for interval in INTERVALS if any(fits(cost, budget) for cost in best(interval))]
+    if not fitting:
+        with pytest.raises(PlanError, match=r"^the network needs"):
+            plan(budget=budget)
+        return
+    found = plan(budget=budget)
+    assert found.cost.ebr <= ebr
+    assert found.cost.cells <= FILL * cells
+    assert found.interval == fitting[0]
+
+
+def test_pins_are_respected() -> None:
+    free = plan(60).foldings
+    for name, folding in [("fc0", Folding(2, 4)), ("fc1", Folding(6, 1)), ("argmax", Folding(1, 2))]:
+        found = plan(60, **{name: folding})
+        assert found.foldings[name] == folding
+        k = LAYERS.index(name)
+        least = min(price(c, EBR_PRICES[0]) for i, c, f in ALL if i <= 60 and f[k] == folding)
+        assert price(found.cost, EBR_PRICES[0]) == least
+    assert plan(60, **free).foldings == free
+
+
+def test_a_pinned_folding_need_not_be_one_that_is_offered() -> None:
+    assert plan(fc0=Folding(5, 7)).foldings["fc0"] == Folding(5, 7)
+
+
+def test_a_plan_names_every_stage_and_adds_them_up() -> None:
+    found = plan(fc0=Folding(1, 4), fc1=Folding(6, 2), fc2=Folding(2, 6), argmax=Folding(1, 2))
+    assert [(stage.name, stage.unit, stage.ops, stage.folding) for stage in found.stages] == [
+        ("fc0", "Engine", ("fc0", "act0"), Folding(1, 4)),
+        ("to fc1", "Box", (), Folding(2, 1)),
+        ("fc1", "Engine", ("fc1", "act1"), Folding(6, 2)),
+        ("fc2", "Engine", ("fc2",), Folding(2, 6)),
+        ("argmax", "Judge", ("argmax",), Folding(1, 2)),
+    ]
+    assert (found.board, found.start) == ("board", "x")
+    assert found.interval == max(3 * 6, 6, 3 * 1, 2, 2)
+    # 3 beats in, the last at cycle 2; fc0 gives its last of 6 results 2 + 5 * 3 cycles later; the gearbox 3 beats from
+    # the cycle after; fc1 its one beat 2 later; fc2 its second 2 + 1 later; argmax 2 later
+    assert found.latency == (2 + 2 + 15) + (1 + 2) + 2 + (2 + 1) + 2
+    assert found.cost == Resources.total([stage.cost for stage in found.stages])
+
+
+@pytest.mark.parametrize(
+    ("pins", "message"),
+    [
+        ({"fc9": Folding()}, "the plan folds 'fc9', which is no stage of this network"),
+        ({"act0": Folding()}, "the plan folds 'act0', which is no stage of this network"),
+        ({"fc0": Folding(7, 1)}, "layer 'fc0' cannot be folded 7x1: pe must be 1 to 6 and simd 1 to 12"),
+        ({"fc0": Folding(1, 13)}, "layer 'fc0' cannot be folded 1x13: pe must be 1 to 6 and simd 1 to 12"),
+        ({"fc1": Folding(0, 1)}, "layer 'fc1' cannot be folded 0x1: pe must be 1 to 6 and simd 1 to 6"),
+        ({"fc1": Folding(1, -1)}, "layer 'fc1' cannot be folded 1x-1: pe must be 1 to 6 and simd 1 to 6"),
+        (
+            {"fc0": Folding(3, 12), "fc1": Folding(1, 1)},
+            "the given foldings cannot be joined: a layer with more lanes than the next one takes must have at least "
+            "as many cycles between two results as its lanes take to pass; lower its pe",
+        ),
+    ],
+)
+def test_pins_that_cannot_be(pins: dict[str, Folding], message: str) -> None:
+    with says(PlanError, message):
+        plan(**pins)
+
+
+def test_a_unit_that_takes_no_such_folding() -> None:
+    with says(PlanError, "layer 'argmax' cannot be folded 1x2: ArgmaxScan takes no such folding"):
+        search(NETWORK, "x", unit_library(), "board", UNBOUNDED, pins={"argmax": Folding(1, 2)})
+
+
+@pytest.mark.parametrize(
+    ("interval", "pins", "remedy"),
+    [
+        (None, {}, "train a smaller network"),
+        (90, {}, "allow more cycles with --interval, or train a smaller network"),
+        (None, {"fc0": Folding(2, 2)}, "fold the plan's layers more, or train a smaller network"),
+        (
+            90,
+            {"fc0": Folding(2, 2)},
+            "allow more cycles with --interval, or fold the plan's layers more, or train a smaller network",
+        ),
+    ],
+)
+def test_a_network_that_does_not_fit(interval: int | None, pins: dict[str, Folding], remedy: str) -> None:
+    """What it needs, what there is, what to change."""
+    allowed = [(i, cost) for i, cost, f in ALL if f[0] == pins.get("fc0", f[0])]
+    limit = interval or max(i for i, _ in allowed)
+    allowed = [cost for i, cost in allowed if i <= limit]
+    need = min(allowed, key=lambda cost: price(cost, EBR_PRICES[0]))
+    message = (
+        f"the network needs {need.ebr} EBR and {need.cells} logic cells for an interval of at most {limit} cycles, "
+        f"but board has 0 EBR and 8 logic cells to fill; {remedy}"
+    )
+    with says(PlanError, message):
+        plan(interval, Resources(cells=10), **pins)
+
+
+def test_an_interval_that_no_folding_reaches() -> None:
+    with says(
+        PlanError, f"no folding reaches an interval of {INTERVALS[0] - 1} cycles; ask for {INTERVALS[0]} or more"
+    ):
+        plan(INTERVALS[0] - 1)
+    # a gearbox may be what is too slow
+    slowest = min(i for i, _, f in ALL if f[0] == Folding(6, 4) and f[1] == Folding(6, 1))
+    with says(PlanError, f"no folding reaches an interval of {slowest - 1} cycles; ask for {slowest} or more"):
+        plan(slowest - 1, fc0=Folding(6, 4), fc1=Folding(6, 1))
+
+
+def test_an_op_without_a_unit() -> None:
+    graph = Graph((Input("x", (), TensorType((4,), Domain(0, 3))), Dense("fc", ("x",), np.ones((3, 4), np.int64))))
+    with says(PlanError, "layer 'fc' (Dense on [0, 3]) has no hardware unit; units are: ArgmaxScan, XnorDense"):
+        search(graph, "x", unit_library(), "board", UNBOUNDED)
+
+
+def test_branches_have_no_unit() -> None:
+    ops: tuple[Op, ...] = (
+        Input("x", (), TensorType((4,), BIPOLAR)),
+        Dense("left", ("x",), np.ones((3, 4), np.int64)),
+        Dense("right", ("x",), np.ones((3, 4), np.int64)),
+    )
+    with says(PlanError, "layer 'right' must read only 'left': branches have no hardware unit"):
+        search(Graph(ops), "x", LIBRARY, "board", UNBOUNDED)
+
+
+BOARD = Resources(cells=5280, ebr=30)
+DIGITS = binary_mlp(np.random.default_rng(0), [192, 128, 10])
+
+
+@pytest.mark.parametrize("interval", [100, 400, 2000, None])
+def test_real_units_meet_interval_and_budget(interval: int | None) -> None:
+    found = search(DIGITS, "x", unit_library(), "icebreaker", BOARD, interval)
+    assert interval is None or found.interval <= interval
+    assert fits(found.cost, BOARD)
+    assert list(found.foldings) == ["fc0", "fc1", "argmax"]
+
+
+def test_more_cycles_cost_less() -> None:
+    plans = [
+        search(DIGITS, "x", unit_library(), "icebreaker", UNBOUNDED, interval) for interval in (50, 200, 1000, 5000)
+    ]
+    prices = [price(found.cost, EBR_PRICES[0]) for found in plans]
+    assert prices == sorted(prices, reverse=True)
+    assert prices[0] > 2 * prices[-1]
