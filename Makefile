@@ -37,7 +37,7 @@ sim: $(PLAN)
 	$(BIN)/icepop sim $(MODEL) $(DATA) --plan $(PLAN) --backend verilator
 
 bitstream: $(PLAN)
-	$(BIN)/icepop bitstream $(MODEL) --plan $(PLAN) --board $(BOARD) -o $(OUT)
+	$(BIN)/icepop bitstream $(MODEL) --plan $(PLAN) --board $(BOARD) --data $(DATA) -o $(OUT)
 
 flash:
 	$(BIN)/icepop flash $(OUT)

@@ -18,8 +18,8 @@ from icepop.trainer.train import accuracy, train_on
 RECIPE = TrainConfig()
 CHOICES = {
     "recipe": RECIPE,
-    "epochs 1200": replace(RECIPE, epochs=1200),
-    "epochs 300": replace(RECIPE, epochs=300),
+    "epochs 150": replace(RECIPE, epochs=150),
+    "epochs 600": replace(RECIPE, epochs=600),
     "no augmentation": replace(RECIPE, augment=False),
     "lr 0.01": replace(RECIPE, lr=0.01),
     "lr 0.1": replace(RECIPE, lr=0.1),

@@ -18,6 +18,7 @@ tee -q -o stat.json stat -json
 setattr -mod -unset keep_hierarchy {part}
 flatten
 write_json {name}.json
+splitnets
 write_verilog -noattr {name}.v
 """
 """Synthesis with one submodule kept apart, so that its share is known.
@@ -26,6 +27,8 @@ An EBR leaves undefined what it reads while the same address is written, Amarant
 logic that keeps this promise costs some 26 flip-flops and 20 LUT4 a memory. No memory of ours needs it (halves are
 written and read in turn, never one word at once), so the second line gives the promise up. It concerns memories with
 one write port; constant ones have none.
+
+Without ``splitnets``, Icarus simulates the netlist twenty times slower: it tells every reader of a vector of each bit.
 """
 
 

@@ -165,13 +165,19 @@ def bitstream(
     clock: Annotated[float | None, typer.Option(help="clock in MHz; default: the board's")] = None,
     baud: Annotated[int | None, typer.Option(help="bits a second on the serial link; default: the board's")] = None,
     seed: Annotated[int, typer.Option(help="of place and route")] = 1,
+    data: Annotated[Path | None, typer.Option(help="npz whose first sample goes through the simulated pins")] = None,
     json: Json = False,
 ) -> int:
-    """Build the bitstream with a serial link around the accelerator; fails if the clock is not met."""
+    """Build the bitstream with a serial link around the accelerator; fails if the clock is not met.
+
+    Before that, one sample goes bit by bit through the simulated serial pins of the same top: the first of --data, or a
+    random one.
+    """
     from icepop.boards.build import BITSTREAM, build
     from icepop.boards.clock import choose_baud, choose_clock
     from icepop.boards.registry import find
     from icepop.hdl.accelerator import Accelerator
+    from icepop.sim.pins import through_pins
 
     out = Output(json)
     target = find(board)
@@ -182,8 +188,17 @@ def bitstream(
     out.plan(made)
     out.say(f"clock: {chosen_clock}")
     out.say(f"link: {chosen_baud}")
+    sample = first_sample(network, data)
+    accelerator = Accelerator(network.lowered, made)
     with progress() as report:
-        accelerator = Accelerator(network.lowered, made)
+        report("simulating the serial pins", 0, 1)
+        answer = through_pins(accelerator, sample, chosen_clock.actual_hz, chosen_baud.requested)
+        report("simulating the serial pins", 1, 1)
+    exact = int((answer == network.answer(sample)).all())
+    out.say(f"serial pins: bit-exact {exact}/1")
+    if not exact:
+        return out.finish(ok=False)
+    with progress() as report:
         built = build(accelerator, target, output, chosen_clock, chosen_baud, seed=seed, progress=report)
     say_build(out, made, built)
     write_text(output / "plan.json", made.to_json())
@@ -248,6 +263,15 @@ def run_(
     out.say(f"bit-exact {exact}/{len(values)}")
     out.result(exact=exact, total=len(values), repeated=client.repeated)
     return out.finish(exact == len(values))
+
+
+def first_sample(network: Network, data: Path | None) -> Any:
+    """The first sample of a file, or a random one: values (1, *shape) of the hardware's input."""
+    if data is not None:
+        return read_samples(data).limited(1).codes(network.graph, network.start, given=False)
+    type = network.graph.types[network.start]
+    codes = np.random.default_rng(0).integers(0, type.integers.size, (1, *type.shape))
+    return type.integers.lo + type.integers.step * codes
 
 
 def planned(network: Network, board: str, interval: int | None, saved: Path | None) -> Plan:

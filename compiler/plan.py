@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from operator import add, attrgetter
+from pathlib import Path
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.base import Op
@@ -160,25 +161,27 @@ class Plan:
         return {stage.name: stage.folding for stage in self.stages if stage.ops}
 
     def to_json(self) -> str:
-        """Text that `foldings_from_json` reads back."""
+        """Text that `read_foldings` reads back."""
         totals = {"interval": self.interval, "cost": asdict(self.cost)}
         return json.dumps({**asdict(self), **totals}, indent=2) + "\n"
 
 
-def foldings_from_json(text: str | bytes) -> dict[str, Folding]:
+def read_foldings(path: Path) -> dict[str, Folding]:
     """Foldings that a saved plan pins, by stage name.
 
     Raises
     ------
     PlanError
-        The text is no plan.
+        No such file, or it is no plan.
     """
+    if not path.is_file():
+        raise PlanError(f"no plan file '{path}'; 'icepop compile' writes one")
     try:
-        stages = json.loads(text)["stages"]
+        stages = json.loads(path.read_bytes())["stages"]
         return {
             stage["name"]: Folding(int(stage["folding"]["pe"]), int(stage["folding"]["simd"]))
             for stage in stages
             if stage["ops"]
         }
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise PlanError(f"a plan file must hold what 'icepop compile' wrote, not this ({error!r})") from error
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise PlanError(f"'{path}' is no plan; 'icepop compile' writes one") from error

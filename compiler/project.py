@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from icepop.compiler.errors import PlanError
 from icepop.compiler.frontend import load_graph
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.passes.lower import lower
-from icepop.compiler.plan import Folding, Plan, Resources, foldings_from_json
+from icepop.compiler.plan import Folding, Plan, Resources, read_foldings
 from icepop.compiler.search import UnitLibrary, search
 from icepop.compiler.types import Beats, IntArray
 
@@ -74,9 +73,5 @@ def make_plan(
     saved : Path, optional
         A plan file, whose foldings are taken over.
     """
-    pins: dict[str, Folding] = {}
-    if saved is not None:
-        if not saved.is_file():
-            raise PlanError(f"no plan file '{saved}'; 'icepop compile' writes one")
-        pins = foldings_from_json(saved.read_bytes())
+    pins: dict[str, Folding] = {} if saved is None else read_foldings(saved)
     return search(network.lowered, network.start, library, board, budget, interval, pins)

@@ -48,7 +48,7 @@ class TrainConfig:
     weights: str = "binary"
     activations: str = "bireal"
     sparsity: float = 0.0
-    epochs: int = 600
+    epochs: int = 300
     batch: int = 128
     lr: float = 0.03
     seed: int = 0

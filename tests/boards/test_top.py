@@ -3,61 +3,25 @@
 import numpy as np
 import pytest
 from amaranth.hdl import Fragment
-from amaranth.sim import Simulator
 from networks import binary_mlp
 
 from icepop.boards.icebreaker import BOARD
-from icepop.boards.link import Frame, Kind, Splitter, Status, pack_sample, unpack_sample
+from icepop.boards.link import Frame, Kind, Status, pack_sample, unpack_sample
 from icepop.boards.top import LinkTop
 from icepop.compiler.search import search
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library
+from icepop.sim.pins import talk
 from icepop.sim.verilog import refuse_instances
 
 BAUD = 1_000_000
-
-
-def talk(top, line, replies, clock_hz):
-    """Send bytes over ``rx``; return the content of the replies on ``tx`` and the label after each."""
-    received, labels = bytearray(), []
-
-    async def send(ctx):
-        for byte in line:
-            for level in [0, *((byte >> k) & 1 for k in range(8)), 1]:
-                ctx.set(top.rx, level)
-                await ctx.delay(1 / BAUD)
-
-    async def receive(ctx):
-        while received.count(0) < replies:
-            for _ in range(round(clock_hz / BAUD) * 2000):
-                if not ctx.get(top.tx):
-                    break
-                await ctx.tick()
-            else:
-                pytest.fail(f"the line was silent for 2000 bits after {bytes(received).hex()}")
-            await ctx.delay(1.5 / BAUD)
-            byte = 0
-            for k in range(8):
-                byte |= ctx.get(top.tx) << k
-                await ctx.delay(1 / BAUD)
-            assert ctx.get(top.tx), "no stop bit"
-            received.append(byte)
-            if byte == 0:
-                labels.append(ctx.get(top.label))
-
-    simulator = Simulator(top)
-    simulator.add_clock(1 / clock_hz)
-    simulator.add_testbench(send, background=True)
-    simulator.add_testbench(receive)
-    simulator.run()
-    return [Frame.decode(block) for block in Splitter().feed(bytes(received))], labels
 
 
 @pytest.mark.parametrize("clock_hz", [4e6, 12e6, 12.75e6])
 def test_two_samples_through_the_pins(digest, model, samples, clock_hz):
     """The second request follows at once and is received while the first is answered."""
     line = b"".join(Frame(Kind.REQUEST, 9 + k, pack_sample(x, model.input)).encode() for k, x in enumerate(samples[:2]))
-    replies, labels = talk(LinkTop(digest, clock_hz, BAUD), line, 2, clock_hz)
+    replies, labels = talk(LinkTop(digest, clock_hz, BAUD), line, 2, clock_hz, BAUD)
     assert [(reply.kind, reply.sequence, reply.payload[0]) for reply in replies] == [
         (Kind.REPLY, 9, Status.OK),
         (Kind.REPLY, 10, Status.OK),
@@ -76,7 +40,7 @@ def test_a_real_accelerator_through_the_pins(interval):
     accelerator = Accelerator(graph, plan)
     x = rng.choice([-1, 1], (2, 30))
     line = b"".join(Frame(Kind.REQUEST, k, pack_sample(row, accelerator.input)).encode() for k, row in enumerate(x))
-    replies, labels = talk(LinkTop(accelerator, 4e6, BAUD), line, 2, 4e6)
+    replies, labels = talk(LinkTop(accelerator, 4e6, BAUD), line, 2, 4e6, BAUD)
     classes = [int(unpack_sample(reply.payload[1:], accelerator.output)[0]) for reply in replies]
     assert classes == graph.run(x)[graph.output.name][:, 0].tolist()
     assert labels[-1] == classes[-1]
@@ -85,7 +49,7 @@ def test_a_real_accelerator_through_the_pins(interval):
 def test_a_damaged_sample_gets_an_error_and_the_next_a_result(digest, model, samples):
     good = Frame(Kind.REQUEST, 1, pack_sample(samples[0], model.input)).encode()
     bad = good[:4] + bytes([good[4] ^ 0x80]) + good[5:]
-    replies, _ = talk(LinkTop(digest, 4e6, BAUD), bad + good, 2, 4e6)
+    replies, _ = talk(LinkTop(digest, 4e6, BAUD), bad + good, 2, 4e6, BAUD)
     assert replies[0].payload == bytes([Status.BAD_CRC])
     assert unpack_sample(replies[1].payload[1:], model.output).tolist() == model.golden(samples[:1])[0].tolist()
 

@@ -8,6 +8,7 @@ import pytest
 from qonnx_file import QonnxFile
 
 from icepop.compiler.cli import run
+from icepop.sim import backends
 from icepop.sim.backends import icarus
 
 
@@ -207,7 +208,7 @@ def test_no_simulator_is_found(
 
 def test_no_such_simulator(model: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
     message = error(capsys, "sim", model, data, "--backend", "vcs")
-    assert message == "no simulator 'vcs': there are amaranth, icarus, verilator"
+    assert message == f"no simulator 'vcs': there are {', '.join(backends.names())}"
 
 
 def test_a_wrong_option(capsys: pytest.CaptureFixture[str]) -> None:

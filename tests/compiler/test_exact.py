@@ -65,6 +65,9 @@ def test_floor_of_a_root_that_is_almost_an_integer() -> None:
     assert Root(Fraction(0), Fraction(1), Fraction(n * n - 1)).__floor__() == n - 1
     assert Root(Fraction(0), Fraction(-1), Fraction(n * n - 1)).__floor__() == -n
     assert Root(Fraction(0), Fraction(1), Fraction(n * n + 1)).__floor__() == n
+    third, tiny = Fraction(1, 3), Fraction(1, 10**20)
+    assert Root(third, Fraction(1), (5 - third) ** 2 + tiny).__floor__() == 5
+    assert Root(third, Fraction(1), (5 - third) ** 2 - tiny).__floor__() == 4
 
 
 @pytest.mark.parametrize(

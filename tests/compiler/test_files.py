@@ -20,8 +20,13 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
 def test_an_interrupted_write_leaves_what_was_there(interruption: type[BaseException], tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     write_text(path, "old")
-    with pytest.raises(interruption), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise interruption
+
+    def interrupted() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise interruption
+
+    with pytest.raises(interruption):
+        interrupted()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

@@ -58,7 +58,7 @@ def integers(m: QonnxFile, rng: Rng) -> str:
 
 def rectified(m: QonnxFile, rng: Rng) -> str:
     """Gemm with bias and per channel weight scales, Relu, Clip, unsigned Quant."""
-    x = m.quant(m.node("Flatten", "x"), 3, 0.5, signed=0, narrow=1, name="q0")
+    x = m.quant(m.node("Flatten", "x"), 3, 0.25, signed=0, narrow=1, name="q0")
     scales = rng.choice([0.25, 0.5, 1, 2], (9, 1))
     weights = m.quant(m.tensor(rng.integers(-7, 8, (9, 24)) * scales / 2), 4, scales, name="w1")
     bias = m.tensor(rng.integers(-8, 9, 9) / 4)

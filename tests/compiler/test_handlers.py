@@ -48,6 +48,21 @@ def agrees(tmp_path: Path, middle: Callable[[QonnxFile, str], str], name: str) -
     return graph
 
 
+@pytest.mark.parametrize("bounds", [("", "high"), ("low", ""), ("low",), ("low", "high"), ()])
+def test_clip_bounds_may_be_missing(bounds: tuple[str, ...], tmp_path: Path) -> None:
+    """Without a lower bound the upper one is still the third input, behind an empty name."""
+
+    def clipped(m: QonnxFile, x: str) -> str:
+        m.tensor(-1.0, "low")
+        m.tensor(1.0, "high")
+        return m.quant(m.node("Clip", x, *bounds), 4, name="act")
+
+    graph = agrees(tmp_path, clipped, "act")
+    codes = graph.run(X)["act"]
+    assert codes.min() == (-1 if "low" in bounds else -4)
+    assert codes.max() == (1 if "high" in bounds else 4)
+
+
 def test_bipolar_weights_of_zero_are_plus_one(tmp_path: Path) -> None:
     m = QonnxFile((4,))
     output = m.dense(m.bipolar("x"), [[0.0], [-0.0], [-1e-45], [3.0]], "fc")

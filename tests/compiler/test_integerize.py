@@ -104,7 +104,7 @@ HALVES = st.integers(-16, 16).map(lambda k: k / 2)
 PARAMETER = HALVES | GENERIC
 GAMMA = st.sampled_from([-2.0, -1.0, 0.0, 1.0, 0.5]) | GENERIC | st.sampled_from([1e-30, -1e-30, 1e20])
 VARIANCE = st.sampled_from([0.25, 1.0, 4.0, 9.0, 2.0, 1e-45, 1e-38, 1e-12, 1e30]) | st.floats(0.125, 100.0, width=32)
-EPSILON = st.sampled_from([0.0, 0.0, 1e-5, 0.5])
+EPSILON = st.sampled_from([0.0, 1e-5, 0.75, 3.0])
 NORMALIZE = st.builds(
     lambda gamma, beta, mean, variance, epsilon: Normalize(*map(float32, (gamma, beta, mean, variance, epsilon))),
     *(GAMMA, PARAMETER, PARAMETER, VARIANCE, EPSILON),
@@ -120,6 +120,7 @@ SCALE = st.sampled_from([0.5, 1.0, 2.0, 0.1, 3.0]).map(float32)
 @example(Normalize(*map(np.float32, (0, 0, 3, 1, 0))), Domain(-9, 9, 2))  # a constant 0 is +1
 @example(Normalize(*map(np.float32, (0, -1, 3, 1, 0))), Domain(-9, 9, 2))
 @example(Normalize(*map(np.float32, (1, 100, 0, 1, 0))), Domain(-9, 9, 2))  # always
+@example(Normalize(*map(np.float32, (1, 3, 0, 0.25, 0.75))), Domain(-10, 10, 2))  # epsilon matters
 @example(Normalize(*map(np.float32, (1, -100, 0, 1, 0))), Domain(-9, 9, 2))  # never
 def test_sign_of_a_batch_normalization(bn: Normalize, domain: Domain) -> None:
     op = build([bn, Signum(np.float32(0.7))], TensorType((1,), domain))

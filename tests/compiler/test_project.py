@@ -71,10 +71,3 @@ def test_a_saved_plan_is_made_again(network: Network, tmp_path: Path) -> None:
 def test_no_plan_file(network: Network, tmp_path: Path) -> None:
     with says(PlanError, f"no plan file '{tmp_path / 'plan.json'}'; 'icepop compile' writes one"):
         planned(network, tmp_path / "plan.json")
-
-
-def test_a_plan_file_of_something_else(network: Network, tmp_path: Path) -> None:
-    saved = tmp_path / "plan.json"
-    saved.write_bytes(b"\x93NUMPY")
-    with pytest.raises(PlanError, match=r"^a plan file must hold what 'icepop compile' wrote, not this"):
-        planned(network, saved)
