@@ -27,6 +27,9 @@ ACCELERATOR = "link.accelerator"
 
 BITSTREAM, REPORT = f"{NAME}.bin", "report.json"
 
+MODEL, PLAN = f"{NAME}.onnx", "plan.json"
+"""What was built, kept beside the bitstream so that it can be verified."""
+
 KEPT = (f"{NAME}.asc", f"{NAME}.pcf", f"{NAME}.yosys.log", f"{NAME}.nextpnr.log", REPORT, BITSTREAM)
 """Files that stay, in the order in which they appear; the bitstream is the last."""
 
@@ -217,3 +220,23 @@ def read_report(folder: Path) -> Report:
     if not (folder / REPORT).is_file():
         raise ToolError(f"no {REPORT} in '{folder}'; 'icepop bitstream' writes one")
     return Report.from_json((folder / REPORT).read_text())
+
+
+def check_packed(folder: Path) -> None:
+    """Check that a folder's bitstream is its placed design, and not an older or newer one.
+
+    Raises
+    ------
+    ToolError
+        A file is missing, or they differ.
+    """
+    placed = folder / f"{NAME}.asc"
+    for path in (placed, folder / BITSTREAM):
+        if not path.is_file():
+            raise ToolError(f"no {path.name} in '{folder}'; 'icepop bitstream' writes one")
+    with TemporaryDirectory(prefix="icepop-") as scratch:
+        shutil.copyfile(placed, Path(scratch) / placed.name)
+        run(ICEPACK, [placed.name, BITSTREAM], Path(scratch))
+        packed = (Path(scratch) / BITSTREAM).read_bytes()
+    if packed != (folder / BITSTREAM).read_bytes():
+        raise ToolError(f"{BITSTREAM} in '{folder}' is not {placed.name} packed; build both again")

@@ -9,6 +9,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
+from shutil import copyfile
 from time import monotonic
 from typing import Annotated, Any
 
@@ -37,9 +38,12 @@ Model = Annotated[Path, typer.Argument(metavar="MODEL", help="QONNX file")]
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="npz with x, and y if labels are known")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object as the last line")]
 BoardName = Annotated[str, typer.Option("--board", help="board to build for")]
+Backend = Annotated[str, typer.Option(help="amaranth, cxxrtl, icarus, verilator or verilator_cpp; netlist; bitstream")]
 Interval = Annotated[int | None, typer.Option("--interval", min=1, help="cycles an inference, reached with least area")]
 PlanFile = Annotated[Path | None, typer.Option("--plan", help="plan.json whose foldings are used")]
+Input = Annotated[str | None, typer.Option("--input", help="the hardware's input: uint8/255, int16/1024, bipolar")]
 Codes = Annotated[bool, typer.Option("--codes", help="x holds integers in the hardware's input format")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="folder of a built bitstream")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="use only the first N samples")]
 
 
@@ -79,6 +83,7 @@ def golden(
     data: Data,
     output: Annotated[Path, typer.Option("-o", "--output", help="npz to write")],
     taps: Annotated[bool, typer.Option("--taps", help="add acc<i> and act<i> of every layer")] = False,
+    input: Input = None,
     codes: Codes = False,
     limit: Limit = None,
     json: Json = False,
@@ -87,9 +92,9 @@ def golden(
     from icepop.compiler.taps import outputs
 
     out = Output(json)
-    network = load_network(model)
+    network = load_network(model, input)
     samples = read_samples(data).limited(limit)
-    results = network.graph.run_from(network.start, samples.codes(network.graph, network.start, codes))
+    results = network.graph.run_from(network.start, samples.codes(network.graph, network.start, codes, network.format))
     arrays = outputs(network.graph, results, taps)
     with replacing(output) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes arrays for flags
@@ -105,6 +110,7 @@ def compile_(
     board: BoardName = "icebreaker",
     interval: Interval = None,
     plan: PlanFile = None,
+    input: Input = None,
     json: Json = False,
 ) -> int:
     """Plan the hardware: the plan as a table, plan.json, and the accelerator's Verilog."""
@@ -112,7 +118,7 @@ def compile_(
     from icepop.sim.verilog import verilog
 
     out = Output(json)
-    network = load_network(model)
+    network = load_network(model, input)
     made = planned(network, board, interval, plan)
     out.plan(made)
     text = verilog(Accelerator(network.lowered, made), "accelerator")
@@ -127,10 +133,11 @@ def compile_(
 def sim(
     model: Model,
     data: Data,
-    backend: Annotated[str, typer.Option(help="simulator: amaranth, verilator or icarus")] = "verilator",
+    backend: Backend = "verilator",
     board: BoardName = "icebreaker",
     interval: Interval = None,
     plan: PlanFile = None,
+    input: Input = None,
     codes: Codes = False,
     limit: Limit = None,
     vcd: Annotated[Path, typer.Option(help="where a mismatch leaves its waves")] = Path("mismatch.vcd"),
@@ -138,17 +145,17 @@ def sim(
 ) -> int:
     """Simulate the hardware with random stalls and without, and compare every layer with the golden model."""
     from icepop.hdl.accelerator import Accelerator
-    from icepop.sim.backends import find
+    from icepop.sim.backends import Sight, find, sees
     from icepop.sim.prove import simulate
 
     out = Output(json)
-    find(backend)
-    network = load_network(model)
+    taps = sees(find(backend)) is Sight.TAPS
+    network = load_network(model, input)
     samples = read_samples(data).limited(limit)
-    values = samples.codes(network.graph, network.start, codes)
+    values = samples.codes(network.graph, network.start, codes, network.format)
     made = planned(network, board, interval, plan)
     with progress() as report:
-        found = simulate(Accelerator(network.lowered, made, taps=True), values, backend, progress=report, vcd=vcd)
+        found = simulate(Accelerator(network.lowered, made, taps=taps), values, backend, progress=report, vcd=vcd)
     say_accuracy(out, "golden", network.answer(values), samples.y)
     say_accuracy(out, "hardware", found.output, samples.y)
     say_simulation(out, found)
@@ -166,6 +173,7 @@ def bitstream(
     baud: Annotated[int | None, typer.Option(help="bits a second on the serial link; default: the board's")] = None,
     seed: Annotated[int, typer.Option(help="of place and route")] = 1,
     data: Annotated[Path | None, typer.Option(help="npz whose first sample goes through the simulated pins")] = None,
+    input: Input = None,
     json: Json = False,
 ) -> int:
     """Build the bitstream with a serial link around the accelerator; fails if the clock is not met.
@@ -173,7 +181,7 @@ def bitstream(
     Before that, one sample goes bit by bit through the simulated serial pins of the same top: the first of --data, or a
     random one.
     """
-    from icepop.boards.build import BITSTREAM, build
+    from icepop.boards.build import BITSTREAM, MODEL, PLAN, build
     from icepop.boards.clock import choose_baud, choose_clock
     from icepop.boards.registry import find
     from icepop.hdl.accelerator import Accelerator
@@ -183,7 +191,7 @@ def bitstream(
     target = find(board)
     chosen_clock = choose_clock(target, None if clock is None else clock * 1e6)
     chosen_baud = choose_baud(target, chosen_clock, baud)
-    network = load_network(model)
+    network = load_network(model, input)
     made = planned(network, board, interval, plan)
     out.plan(made)
     out.say(f"clock: {chosen_clock}")
@@ -201,13 +209,44 @@ def bitstream(
     with progress() as report:
         built = build(accelerator, target, output, chosen_clock, chosen_baud, seed=seed, progress=report)
     say_build(out, made, built)
-    write_text(output / "plan.json", made.to_json())
+    write_text(output / PLAN, made.to_json())
+    with replacing(output / MODEL) as temporary:
+        copyfile(model, temporary)
     out.say(f"wrote {output / BITSTREAM}; 'icepop flash {output}' programs the board")
     return out.finish()
 
 
 @app.command()
-def flash(folder: Annotated[Path, typer.Argument(metavar="DIR", help="folder of a built bitstream")]) -> int:
+def verify(
+    folder: Folder,
+    data: Data,
+    input: Input = None,
+    codes: Codes = False,
+    limit: Limit = None,
+    json: Json = False,
+) -> int:
+    """Prove a built bitstream: golden, RTL, netlist and the bitstream at its pins give the same results."""
+    from icepop.boards.build import MODEL, PLAN, read_report
+    from icepop.sim.verify import verify as steps
+
+    out = Output(json)
+    report = read_report(folder)
+    network = load_network(folder / MODEL, input)
+    made = planned(network, report.board, None, folder / PLAN)
+    values = read_samples(data).limited(limit).codes(network.graph, network.start, codes, network.format)
+    ok = True
+    with progress() as told:
+        for step in steps(folder, network, made, values, told):
+            out.say(str(step))
+            if step.mismatch is not None:
+                out.say(f"mismatch: {step.mismatch}")
+            out.result(**{step.name: asdict(step)})
+            ok &= step.exact == step.total
+    return out.finish(ok)
+
+
+@app.command()
+def flash(folder: Folder) -> int:
     """Program the board's flash with a built bitstream."""
     from icepop.boards.build import read_report
     from icepop.boards.flash import flash as program
@@ -227,6 +266,7 @@ def run_(
     virtual: Annotated[bool, typer.Option("--virtual", help="answer with the golden model instead of a board")] = False,
     board: BoardName = "icebreaker",
     baud: Annotated[int | None, typer.Option(help="bits a second; default: the board's")] = None,
+    input: Input = None,
     codes: Codes = False,
     limit: Limit = None,
     json: Json = False,
@@ -240,9 +280,9 @@ def run_(
     if (port is None) != virtual:
         raise IcepopError("give either --port with the board's serial port, or --virtual")
     target = find(board)
-    network = load_network(model)
+    network = load_network(model, input)
     samples = read_samples(data).limited(limit)
-    values = samples.codes(network.graph, network.start, codes)
+    values = samples.codes(network.graph, network.start, codes, network.format)
     expected = network.answer(values)
     layouts = network.streams()
     with ExitStack() as stack:
@@ -268,7 +308,7 @@ def run_(
 def first_sample(network: Network, data: Path | None) -> Any:
     """The first sample of a file, or a random one: values (1, *shape) of the hardware's input."""
     if data is not None:
-        return read_samples(data).limited(1).codes(network.graph, network.start, given=False)
+        return read_samples(data).limited(1).codes(network.graph, network.start, False, network.format)
     type = network.graph.types[network.start]
     codes = np.random.default_rng(0).integers(0, type.integers.size, (1, *type.shape))
     return type.integers.lo + type.integers.step * codes

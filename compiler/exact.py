@@ -1,5 +1,6 @@
 """Exact real numbers: rationals, and rationals with one square root, as batch normalization makes them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor, isqrt
@@ -41,6 +42,17 @@ class Root:
 Number = Fraction | Root
 
 
+def parts(x: Number) -> tuple[Fraction, Fraction, Fraction]:
+    """The a, b and v of ``a + b * sqrt(v)``; b is 0 for a rational."""
+    return (x.a, x.b, x.v) if isinstance(x, Root) else (x, Fraction(0), Fraction(1))
+
+
+def difference(x: Number, y: Number) -> Number:
+    """``x - y`` of two numbers that hold the same root, if they hold one."""
+    (a, b, v), (c, d, w) = parts(x), parts(y)
+    return Root(a - c, b - d, v if b else w) if b != d else a - c
+
+
 def over_root(k: Fraction, v: Fraction) -> Number:
     """``k / sqrt(v)`` for positive v: a rational where v is a square, else a `Root`."""
     numerator, denominator = isqrt(v.numerator), isqrt(v.denominator)
@@ -56,3 +68,44 @@ def round_half_even(x: Number) -> int:
     if isinstance(x, Fraction) and x == half:
         return below + below % 2
     return below + (x >= half)
+
+
+def ceiling(x: Number) -> int:
+    """Smallest integer that is at least x."""
+    return -floor(x * Fraction(-1))
+
+
+def to_zero(x: Number) -> int:
+    """Drop what is behind the point."""
+    return floor(x) if x >= Fraction(0) else ceiling(x)
+
+
+def from_zero(x: Number) -> int:
+    """Next integer away from 0."""
+    return ceiling(x) if x >= Fraction(0) else floor(x)
+
+
+def half_from_zero(x: Number) -> int:
+    """Nearest integer; a tie goes away from 0."""
+    return to_zero(x + Fraction(1, 2)) if x >= Fraction(0) else to_zero(x + Fraction(-1, 2))
+
+
+def half_to_zero(x: Number) -> int:
+    """Nearest integer; a tie goes towards 0."""
+    if x >= Fraction(0):
+        return ceiling(x + Fraction(-1, 2))
+    return floor(x + Fraction(1, 2))
+
+
+ROUNDINGS: dict[str, Callable[[Number], int]] = {
+    "ROUND": round_half_even,
+    "HALF_EVEN": round_half_even,
+    "FLOOR": floor,
+    "CEIL": ceiling,
+    "ROUND_TO_ZERO": to_zero,
+    "DOWN": to_zero,
+    "UP": from_zero,
+    "HALF_UP": half_from_zero,
+    "HALF_DOWN": half_to_zero,
+}
+"""Rounding modes by the names that QONNX and Brevitas give them."""

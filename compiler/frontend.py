@@ -5,8 +5,6 @@ Each node of the file has a handler, looked up by its op type. A handler gets wh
 have piled up since the last one become an `Encode` or a `Threshold`.
 """
 
-from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,57 +13,32 @@ import onnx
 from onnx import helper
 
 from icepop.compiler import handlers
+from icepop.compiler.arrange import whole
+from icepop.compiler.builder import Builder
 from icepop.compiler.errors import IcepopError, ModelError
 from icepop.compiler.graph import Graph
 from icepop.compiler.handlers.base import HANDLERS, Node
 from icepop.compiler.handlers.heads import scores
-from icepop.compiler.integerize import materialize
 from icepop.compiler.model_file import read_model, tensor_value
 from icepop.compiler.ops.argmax import ArgMax
-from icepop.compiler.ops.base import Op
-from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.input import Input
+from icepop.compiler.ops.linear import LINEAR
 from icepop.compiler.registry import modules
 from icepop.compiler.symbols import Constant, Symbol, Value
 from icepop.compiler.types import TensorType
 
 list(modules(handlers))  # importing the files fills the table
 
+MAX_NODES = 1 << 13
+MAX_LIVE = 1 << 26
+"""Nodes of the largest file, and elements of all its tensors that are needed at one time; beyond, it is hostile."""
+
 DOMAINS = frozenset({"", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"})
 """Op sets that are read; the last two are older names of QONNX."""
 
 
-@dataclass
-class Builder:
-    """The graph while it grows.
-
-    Parameters
-    ----------
-    graph : Graph
-        Ops so far.
-    """
-
-    graph: Graph
-    known: dict[int, tuple[Symbol, str, Fraction]] = field(default_factory=dict)
-
-    def add(self, op: Op) -> Symbol:
-        """Append an op; returns its whole result."""
-        self.graph = Graph((*self.graph.ops, op))
-        return whole(op.name, self.graph.types[op.name])
-
-    def codes(self, symbol: Symbol) -> tuple[str, Fraction]:
-        """Op that computes a quantized symbol's codes, added if it is not there yet, and the real value of one code."""
-        if id(symbol) not in self.known:
-            op, scale = materialize(symbol, self.graph, symbol.label)
-            self.add(op)
-            self.known[id(symbol)] = (symbol, op.name, scale)
-        _, source, scale = self.known[id(symbol)]
-        return source, scale
-
-
-def whole(name: str, type: TensorType) -> Symbol:
-    """Symbol of an op's whole result."""
-    return Symbol(name, np.arange(type.length).reshape(1, *type.shape))
+UNREADABLE = (ValueError, TypeError, AttributeError, IndexError, KeyError, ArithmeticError, MemoryError)
+"""What handlers raise on attributes and inputs of other kinds or shapes than their op type has."""
 
 
 def load_graph(path: Path) -> Graph:
@@ -87,22 +60,43 @@ def load_graph(path: Path) -> Graph:
         The file cannot be read, or holds something that is not supported: the node and its op type are named.
     """
     model = read_model(path)
+    if len(model.graph.node) > MAX_NODES:
+        raise ModelError(f"'{path}' has {len(model.graph.node)} nodes, but at most {MAX_NODES} are read")
     values: dict[str, Value] = {
         tensor.name: Constant(tensor_value(tensor, tensor.name)) for tensor in model.graph.initializer
     }
     entry, type = input_of(model, values)
     builder = Builder(Graph((Input(entry, (), type),)))
-    values[entry] = whole(entry, type)
-    for node in map(read_node, model.graph.node):
+    values[entry] = whole(entry, type.shape)
+    name = answer(model.graph)
+    evaluate(model.graph, name, values, builder)
+    if name not in values:
+        raise ModelError(f"the model's output '{name}' is not computed by any node")
+    return classified(values[name], builder)
+
+
+def evaluate(graph: onnx.GraphProto, output: str, values: dict[str, Value], builder: Builder) -> None:
+    """Add the value of every node; values that nothing needs any more are dropped."""
+    last = {tensor: number for number, node in enumerate(graph.node) for tensor in node.input} | {output: -1}
+    for number, node in enumerate(map(read_node, graph.node)):
         missing = [name for name in node.inputs if name and name not in values]
         if missing:
             raise ModelError(f"node '{node.name}' ({node.op_type}) reads '{missing[0]}', which nothing before it gives")
         inputs = [values[name] for name in node.inputs if name]
-        values[node.output] = handle(node, inputs, builder)
-    name = model.graph.output[0].name
-    if name not in values:
-        raise ModelError(f"the model's output '{name}' is not computed by any node")
-    return classified(values[name], builder)
+        values.update(zip(node.outputs, handle(node, inputs, builder), strict=False))
+        for tensor in {tensor for tensor in node.inputs if last[tensor] == number}:
+            values.pop(tensor, None)
+        if sum(value.size for value in values.values()) > MAX_LIVE:
+            raise ModelError(f"node '{node.name}' ({node.op_type}): all tensors together exceed {MAX_LIVE} elements")
+
+
+def answer(graph: onnx.GraphProto) -> str:
+    """Tensor that is the model's answer: its output, or the class where a TopK gives score and class."""
+    name = graph.output[0].name
+    for node in graph.node:
+        if node.op_type == "TopK" and len(node.output) == 2 and name in node.output:
+            return node.output[1]
+    return name
 
 
 def input_of(model: onnx.ModelProto, values: dict[str, Value]) -> tuple[str, TensorType]:
@@ -123,9 +117,8 @@ def input_of(model: onnx.ModelProto, values: dict[str, Value]) -> tuple[str, Ten
 def read_node(proto: onnx.NodeProto) -> Node:
     """Node of the file; its first output names it where it has no name."""
     name = proto.name or (proto.output[0] if proto.output else "?")
-    output = proto.output[0] if proto.output else name
     attributes = {attribute.name: attribute_value(attribute, name) for attribute in proto.attribute}
-    return Node(name, proto.op_type, proto.domain, tuple(proto.input), output, attributes)
+    return Node(name, proto.op_type, proto.domain, tuple(proto.input), tuple(proto.output), attributes)
 
 
 def attribute_value(attribute: onnx.AttributeProto, node: str) -> Any:
@@ -136,25 +129,27 @@ def attribute_value(attribute: onnx.AttributeProto, node: str) -> Any:
             return tensor_value(value, f"{node}.{attribute.name}")
         if isinstance(value, bytes):
             return value.decode()
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ModelError(f"node '{node}': attribute '{attribute.name}' cannot be read: {error}") from error
     if attribute.type in (attribute.FLOAT, attribute.FLOATS) and not np.isfinite(value).all():
         raise ModelError(f"node '{node}': attribute '{attribute.name}' must be finite, not {value}")
     return value
 
 
-def handle(node: Node, inputs: list[Value], builder: Builder) -> Value:
-    """Value of a node's output."""
+def handle(node: Node, inputs: list[Value], builder: Builder) -> tuple[Value, ...]:
+    """Values of a node's outputs, as many as its handler knows."""
     if node.domain not in DOMAINS or node.op_type not in HANDLERS:
         raise ModelError(
             f"node '{node.name}' has op type '{node.op_type}', which is not supported; "
             f"supported are: {', '.join(sorted(HANDLERS))}"
         )
     try:
-        return HANDLERS[node.op_type](node, inputs, builder)
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            result = HANDLERS[node.op_type](node, inputs, builder)
+        return result if isinstance(result, tuple) else (result,)
     except IcepopError:
         raise
-    except (ValueError, TypeError, IndexError, KeyError, ArithmeticError) as error:
+    except UNREADABLE as error:
         raise ModelError(f"node '{node.name}' ({node.op_type}) cannot be read: {error}") from error
 
 
@@ -162,8 +157,8 @@ def classified(output: Value, builder: Builder) -> Graph:
     """Graph that ends in an `ArgMax` of the output's scores, if it does not already."""
     if not isinstance(output, Symbol):
         raise ModelError("the model's output does not depend on its input")
-    if not any(isinstance(op, Dense) for op in builder.graph.ops):
-        raise ModelError("the model must hold a layer with quantized weights, MatMul or Gemm")
+    if not any(isinstance(op, LINEAR) for op in builder.graph.ops):
+        raise ModelError("the model must hold a layer with quantized weights: MatMul, Gemm or Conv")
     if not isinstance(builder.graph.output, ArgMax):
         builder.add(ArgMax("argmax", (scores(output, builder),)))
     elif output.source != builder.graph.output.name or output.steps:

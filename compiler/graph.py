@@ -62,6 +62,17 @@ class Graph:
             seen.add(op.name)
         self.types  # noqa: B018  computing the types is the check
 
+    def extended(self, op: Op) -> "Graph":
+        """Graph with one more op at its end; only that one is checked, as the others are known to fit."""
+        if op.name in self.types:
+            raise ModelError(f"op name '{op.name}' is used twice")
+        if missing := [name for name in op.inputs if name not in self.types]:
+            raise ModelError(f"op '{op.name}' reads '{missing[0]}', which is not defined before it")
+        longer = object.__new__(Graph)
+        vars(longer).update(ops=(*self.ops, op))
+        vars(longer).update(types={**self.types, op.name: op.infer(*(self.types[name] for name in op.inputs))})
+        return longer
+
     def run(self, x: Array) -> dict[str, Array]:
         """Golden run: the exact value of every op for a batch.
 

@@ -5,24 +5,32 @@ a quantizer, so the function has few values. The smallest argument that reaches 
 lies below this file never sees a real number again.
 """
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
-from math import gcd, lcm
+from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from icepop.compiler.errors import ModelError
 from icepop.compiler.exact import Number
 from icepop.compiler.graph import Graph
+from icepop.compiler.grid import Grid, Line, find_grid
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.steps import Step
-from icepop.compiler.symbols import Symbol
-from icepop.compiler.types import BIPOLAR, Domain
+from icepop.compiler.steps import Ends, Step
+from icepop.compiler.symbols import Symbol, natural
+from icepop.compiler.types import Domain, IntArray
 
+MAX_CODES = 1 << 16
+"""Most codes of which a function without a quantizer is tabulated."""
+MAX_DECISIONS = 1 << 22
+"""Most different thresholds that are searched for one op."""
+MAX_THRESHOLDS = 1 << 26
+"""Most thresholds of one op; beyond it a file is broken or hostile."""
 FLOAT32_MAX = np.float32(np.finfo(np.float32).max)
 
 
@@ -61,41 +69,63 @@ class ElementFunction:
         """Whether a larger argument always has a larger value."""
         return self.gain == 1 and all(step.injective for step in self.steps)
 
-    def values(self) -> set[Number]:
-        """All values the function can have by its last quantizer; none if there is no quantizer."""
-        values: list[Number] = []
+    def values(self, ends: Ends, arguments: Sequence[Number] = ()) -> set[Number]:
+        """All values the function can have by its last quantizer; without one, those of the arguments.
+
+        Parameters
+        ----------
+        ends : pair of Number or None
+            Smallest and largest argument; None for a float.
+        arguments : sequence of Number
+            All arguments, where they are few.
+        """
+        values: list[Number] = list(arguments)
         for step, parameters in zip(self.steps, self.parameters, strict=True):
-            levels = step.levels(parameters)
+            levels = step.levels(parameters, ends)
             values = [*levels] if levels is not None else [step.apply(value, parameters) for value in values]
+            if levels:
+                ends = (min(levels), max(levels))
+            elif ends is not None:
+                first, last = (step.apply(end, parameters) for end in ends)
+                ends = (first, last) if step.gain(parameters) >= 0 else (last, first)
         return set(values)
+
+
+def distinct_functions(symbol: Symbol) -> tuple[list[ElementFunction], IntArray]:
+    """Different functions of a symbol's elements, and which of them each element has (shape of the index).
+
+    Axes along which no parameter differs are looked at once, so a large map costs no more than its channels.
+    """
+    shape = symbol.index.shape
+    columns = [[np.broadcast_to(parameter, shape) for parameter in step.parameters] for step in symbol.steps]
+    flat = [parameter for step in columns for parameter in step]
+    varies = [any(parameter.strides[axis] for parameter in flat) for axis in range(len(shape))]
+    small = tuple(size if varied else min(size, 1) for size, varied in zip(shape, varies, strict=True))
+    part = tuple(slice(size) for size in small)
+    table = np.array([parameter[part].reshape(-1) for parameter in flat], np.float64).reshape(len(flat), prod(small))
+    known: dict[bytes, int] = {}
+    which = [known.setdefault(row.tobytes(), len(known)) for row in np.ascontiguousarray(table.T)]
+    functions = []
+    for key in known:
+        numbers = iter([Fraction(float(number)) for number in np.frombuffer(key, np.float64)])
+        functions.append(ElementFunction(symbol.steps, tuple(tuple(next(numbers) for _ in step) for step in columns)))
+    return functions, np.broadcast_to(np.array(which, np.int64).reshape(small), shape)
 
 
 def element_functions(symbol: Symbol) -> list[ElementFunction]:
     """Function of each element of a symbol, in the order of its flattened index; equal ones are one object."""
-    shape = symbol.index.shape
-    columns = [
-        [np.broadcast_to(parameter, shape).reshape(-1) for parameter in step.parameters] for step in symbol.steps
-    ]
-    known: dict[bytes, ElementFunction] = {}
-    flat = [parameter for step in columns for parameter in step]
-    table = np.stack(flat, axis=1) if flat else np.zeros((symbol.index.size, 0), np.float32)
-    result = []
-    for row in np.ascontiguousarray(table):
-        key = row.tobytes()
-        if key not in known:
-            numbers = iter([Fraction(float(number)) for number in row])
-            known[key] = ElementFunction(symbol.steps, tuple(tuple(next(numbers) for _ in step) for step in columns))
-        result.append(known[key])
-    return result
+    functions, which = distinct_functions(symbol)
+    return [functions[number] for number in which.reshape(-1)]
 
 
-def materialize(symbol: Symbol, graph: Graph, name: str) -> tuple[Op, Fraction]:
+def materialize(symbol: Symbol, graph: Graph, name: str) -> tuple[Op, Grid]:
     """Turn a quantized symbol into an op that computes its codes.
 
     Parameters
     ----------
     symbol : Symbol
-        Steps with a quantizer among them.
+        Steps with a quantizer among them, or on codes. On integers: the elements of the source in order, with one
+        function a channel.
     graph : Graph
         Graph so far; holds the symbol's source.
     name : str
@@ -103,66 +133,83 @@ def materialize(symbol: Symbol, graph: Graph, name: str) -> tuple[Op, Fraction]:
 
     Returns
     -------
-    tuple of Op and Fraction
-        `Encode` on a float source, `Threshold` on integers; and the real value of one code.
+    tuple of Op and Grid
+        `Encode` on a float source, `Threshold` on integers; and the real values of its codes.
 
     Raises
     ------
     ModelError
-        The values do not lie on one uniform grid.
+        The values of an element are not evenly spaced.
     """
-    functions = element_functions(symbol)
-    distinct = set(functions)
-    domain, scale = common_grid(set().union(*(function.values() for function in distinct)), name)
-    source_type = graph.types[symbol.source]
-    levels = [domain.lo + domain.step * (k + 1) for k in range(domain.size - 1)]
-    targets = [level * scale for level in levels]
-    if source_type.domain is None:
-        if any(function.gain < 0 for function in distinct):
-            raise ModelError(f"'{name}': the input must not be multiplied by a negative number before it is quantized")
-        cuts = {function: float_thresholds(function, targets) for function in distinct}
-        table = np.array([cuts[function] for function in functions], np.float32).reshape(len(functions), -1)
-        return Encode(name, (symbol.source,), symbol.index.reshape(-1), table, domain, symbol.index.shape[1:]), scale
-    return channel_thresholds(symbol, functions, targets, source_type.domain, domain, name), scale
-
-
-def channel_thresholds(
-    symbol: Symbol,
-    functions: Sequence[ElementFunction],
-    targets: Sequence[Fraction],
-    source: Domain,
-    domain: Domain,
-    name: str,
-) -> Threshold:
-    """`Threshold` whose rows are found for each different function once."""
-    if not (symbol.index.reshape(-1) == np.arange(symbol.index.size)).all():
-        raise ModelError(f"'{name}': the accumulators must not be rearranged before they are quantized")
-    cuts = {function: integer_thresholds(function, targets, source) for function in set(functions)}
-    table = np.array([cuts[function] for function in functions], np.int64).reshape(len(functions), -1)
+    functions, which = distinct_functions(symbol)
+    source = graph.types[symbol.source].domain
+    grid = find_grid(possible_values(symbol, functions, source, name), which, name)
+    rows, where = len(functions), which.reshape(-1)
+    if source is not None:
+        where = by_channel(symbol, which)
+    if len(where) * (grid.domain.size - 1) > MAX_THRESHOLDS:
+        raise ModelError(
+            f"'{name}': {len(where)} elements of {grid.domain.size} levels have more than {MAX_THRESHOLDS} "
+            "thresholds; use fewer bits"
+        )
+    meanings = np.zeros(rows, np.int64)
+    meanings[which.reshape(-1)] = grid.which.reshape(-1)
+    table = [
+        thresholds(function, targets(grid, grid.lines[meaning]), source)
+        for function, meaning in zip(functions, meanings, strict=True)
+    ]
+    if source is None:
+        floats = np.array(table, np.float32).reshape(rows, -1)
+        return encode(symbol, floats[where], functions, grid.domain, name), grid
     sign = np.array([-1 if function.gain < 0 else 1 for function in functions], np.int64)
-    return Threshold(name, (symbol.source,), table, sign, domain)
+    cuts = np.array(table, np.int64).reshape(rows, -1)
+    return Threshold(name, (symbol.source,), cuts[where], sign[where], grid.domain), grid
 
 
-def common_grid(values: Set[Number], name: str) -> tuple[Domain, Fraction]:
-    """Smallest uniform grid that holds all values: integer codes and the real value of one code.
+def possible_values(
+    symbol: Symbol, functions: Sequence[ElementFunction], source: Domain | None, name: str
+) -> list[set[Number]]:
+    """Values of every function: those of its last quantizer or, on codes without one, of all codes."""
+    codes: list[Number] = []
+    ends = None if source is None else (Fraction(source.lo), Fraction(source.hi))
+    if source is not None and symbol.coded and not any(step.quantizes for step in symbol.steps):
+        if source.size > MAX_CODES:
+            raise ModelError(f"'{name}': {source.size} values are too many for a table; put a Quant before it")
+        codes = [Fraction(x) for x in range(source.lo, source.hi + 1, source.step)]
+    levels = len(functions[0].values(ends, codes)) if functions else 0
+    if levels * len(functions) > MAX_DECISIONS:
+        raise ModelError(
+            f"'{name}': {len(functions)} different functions of {levels} levels have more than {MAX_DECISIONS} "
+            "thresholds to find; use fewer bits, or parameters per channel"
+        )
+    return [function.values(ends, codes) for function in functions]
 
-    Two values -c and +c are bipolar; otherwise the scale is the greatest common divisor of all values.
-    """
-    distinct = sorted(value for value in values if isinstance(value, Fraction))
-    if len(distinct) < len(values):
-        raise ModelError(f"'{name}': a batch normalization must not stand between a quantizer and the layer it feeds")
-    denominator = lcm(*(value.denominator for value in distinct))
-    numerators = [int(value * denominator) for value in distinct]
-    divisor = gcd(*numerators) or 1
-    codes = [numerator // divisor for numerator in numerators]
-    scale = Fraction(divisor, denominator)
-    steps = {b - a for a, b in pairwise(codes)} or {1}
-    if len(steps) > 1:
-        few = ", ".join(str(float(value)) for value in distinct[:8]) + (", …" if len(distinct) > 8 else "")
-        raise ModelError(f"'{name}': quantized values must be evenly spaced over all channels, not {few}")
-    if codes == [-1, 1]:
-        return BIPOLAR, scale
-    return Domain(codes[0], codes[-1], steps.pop()), scale
+
+def by_channel(symbol: Symbol, which: IntArray) -> IntArray:
+    """Function of each channel (axis 1), where its elements share one and are those of the source in order."""
+    channels = which.reshape(which.shape[1], -1)
+    if not natural(symbol.index) or not (channels == channels[:, :1]).all():
+        raise ValueError("thresholds take the elements of their source in order, one function a channel")
+    return channels[:, 0]
+
+
+def encode(
+    symbol: Symbol, table: NDArray[np.float32], functions: Sequence[ElementFunction], domain: Domain, name: str
+) -> Encode:
+    """`Encode` with a row of thresholds for each element."""
+    if any(function.gain < 0 for function in functions):
+        raise ModelError(f"'{name}': the input must not be multiplied by a negative number before it is quantized")
+    return Encode(name, (symbol.source,), symbol.index.reshape(-1), table, domain, symbol.index.shape[1:])
+
+
+def targets(grid: Grid, line: Line) -> list[Fraction]:
+    """Real value of every code but the lowest."""
+    return [line.value(grid.domain.lo + grid.domain.step * (k + 1)) for k in range(grid.domain.size - 1)]
+
+
+def thresholds(function: ElementFunction, targets: Sequence[Fraction], source: Domain | None) -> list[Any]:
+    """Smallest argument that reaches each target: integers, or floats where the source holds floats."""
+    return float_thresholds(function, targets) if source is None else integer_thresholds(function, targets, source)
 
 
 def integer_thresholds(function: ElementFunction, targets: Sequence[Fraction], source: Domain) -> list[int]:
@@ -171,28 +218,49 @@ def integer_thresholds(function: ElementFunction, targets: Sequence[Fraction], s
     arguments = range(source.lo, source.hi + 1, source.step)
     if sign < 0:
         arguments = range(-source.hi, -source.lo + 1, source.step)
-
-    def smallest(target: Fraction) -> int:
-        position = first(len(arguments), lambda k: function(Fraction(sign * arguments[k])) >= target)
-        return arguments.start + source.step * position
-
-    return [smallest(target) for target in targets]
+    positions = ascending(len(arguments), function, lambda k: Fraction(sign * arguments[k]), targets)
+    return [arguments.start + source.step * position for position in positions]
 
 
 def float_thresholds(function: ElementFunction, targets: Sequence[Fraction]) -> list[float]:
     """For each target, the smallest finite float32 whose value reaches it; +inf if none does."""
     lowest, count = ordinal(-FLOAT32_MAX), 2 * ordinal(FLOAT32_MAX) + 1
-
-    def smallest(target: Fraction) -> float:
-        position = first(count, lambda k: function(Fraction(from_ordinal(lowest + k))) >= target)
-        return from_ordinal(lowest + position) if position < count else float("inf")
-
-    return [smallest(target) for target in targets]
+    positions = ascending(count, function, lambda k: Fraction(from_ordinal(lowest + k)), targets)
+    return [from_ordinal(lowest + position) if position < count else float("inf") for position in positions]
 
 
-def first(count: int, holds: Callable[[int], bool]) -> int:
-    """Smallest k in [0, count) for which a monotone predicate holds; count if it never does."""
-    low, high = 0, count
+def ascending(
+    count: int, function: ElementFunction, argument: Callable[[int], Fraction], targets: Sequence[Fraction]
+) -> list[int]:
+    """For each of ascending targets the smallest k in [0, count) where the function reaches it; count if none does.
+
+    The distance between the last two is the guess for the next: quantizers mostly follow affine functions.
+    """
+    positions: list[int] = []
+    for target in targets:
+
+        def reached(k: int, target: Fraction = target) -> bool:
+            return function(argument(k)) >= target
+
+        low = positions[-1] if positions else 0
+        guess = 2 * low - positions[-2] if len(positions) > 1 else None
+        positions.append(first(low, count, reached, guess))
+    return positions
+
+
+def first(low: int, high: int, holds: Callable[[int], bool], guess: int | None = None) -> int:
+    """Smallest k in [low, high) for which a monotone predicate holds; high if it never does.
+
+    The search goes from the guess in growing strides, then halves what is left.
+    """
+    stride = 1
+    while guess is not None and stride < high - low:
+        middle = min(max(guess, low), high - 1)
+        if holds(middle):
+            high, guess = middle, middle - stride
+        else:
+            low, guess = middle + 1, middle + stride
+        stride *= 4
     while low < high:
         middle = (low + high) // 2
         if holds(middle):

@@ -1,26 +1,31 @@
 """Reading an ONNX file as data: size, syntax and values are checked before anything is built from it."""
 
+from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from icepop.compiler.errors import ModelError
 
 MAX_BYTES = 1 << 30
-"""Largest model file that is read."""
+"""Largest model file that is read, and most bytes of the tensors beside it."""
+SIZES = {type: np.dtype(helper.tensor_dtype_to_np_dtype(type)).itemsize for type in (1, 2, 3, 4, 5, 6, 7, 9, 10, 11)}
+"""Bytes of one element by ONNX data type, of those that a tensor beside the file may have."""
 
 
 def read_model(path: Path) -> onnx.ModelProto:
-    """Parse a model file; tensors stay inside it.
+    """Parse a model file; tensors that it stores in files beside it are read too.
 
     Raises
     ------
     ModelError
-        No such file, larger than 1 GiB, not ONNX, or cut off.
+        No such file, larger than 1 GiB, not ONNX, or cut off; or a tensor's file is not there, is too short, or lies
+        outside of the model's folder.
     """
     if not path.is_file():
         raise ModelError(f"no model file '{path}'; 'icepop train' writes one")
@@ -34,7 +39,48 @@ def read_model(path: Path) -> onnx.ModelProto:
         raise ModelError(f"'{path}' is not an ONNX file, or is cut off; export it again") from error
     if not model.graph.node or not model.graph.output:
         raise ModelError(f"'{path}' is not an ONNX file, or is cut off: it holds no network; export it again")
+    budget = MAX_BYTES
+    for tensor in tensors(model.graph):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            budget -= take_in(tensor, path.parent, budget)
     return model
+
+
+def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Every tensor of a graph and its nodes."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                yield attribute.t
+
+
+def take_in(tensor: onnx.TensorProto, folder: Path, budget: int) -> int:
+    """Put a tensor that lies in a file of the model's folder into the model; returns its bytes."""
+    place = {entry.key: entry.value for entry in tensor.external_data}
+    name, location = tensor.name, place.get("location", "")
+    file = folder / location
+    if not location or "\0" in location or not file.resolve().is_relative_to(folder.resolve()):
+        raise ModelError(f"tensor '{name}' lies in '{location}', which must be a file in the model's folder")
+    if not file.is_file():
+        raise ModelError(f"tensor '{name}' lies in '{file}', which is no file; copy it there with the model")
+    if tensor.data_type not in SIZES or any(size < 0 for size in tensor.dims):
+        raise ModelError(f"tensor '{name}' in '{file}' must have a shape and numbers, not {list(tensor.dims)}")
+    size = prod(tensor.dims) * SIZES[tensor.data_type]
+    try:
+        offset, length = int(place.get("offset", 0)), int(place.get("length", size))
+    except ValueError as error:
+        raise ModelError(f"tensor '{name}' must have a number as offset and length in '{file}'") from error
+    if size > budget:
+        raise ModelError(f"tensor '{name}' and those before it have more than {MAX_BYTES} bytes (1 GiB) in '{file}'")
+    if length != size or offset < 0 or offset + length > file.stat().st_size:
+        raise ModelError(f"tensor '{name}' is broken: its {size} bytes are not at {offset} in '{file}'")
+    with file.open("rb") as stream:
+        stream.seek(offset)
+        tensor.raw_data = stream.read(length)
+    tensor.ClearField("external_data")
+    tensor.data_location = onnx.TensorProto.DEFAULT
+    return size
 
 
 def tensor_value(tensor: onnx.TensorProto, name: str) -> NDArray:
@@ -43,13 +89,13 @@ def tensor_value(tensor: onnx.TensorProto, name: str) -> NDArray:
     Raises
     ------
     ModelError
-        NaN or infinity, values that are not there, or stored in another file.
+        NaN or infinity, or values that are not there.
     """
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        raise ModelError(f"tensor '{name}' lies in another file; save the model with its tensors inside")
+        raise ModelError(f"tensor '{name}' lies in another file, which is supported for parameters only")
     try:
         value = numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:
         raise ModelError(f"tensor '{name}' is broken: its data do not fill its shape {list(tensor.dims)}") from error
     if value.dtype.kind != "f":
         return value

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from icepop.compiler.frontend import load_graph
 from icepop.compiler.graph import Graph
+from icepop.compiler.input_format import InputFormat, parse_format
 from icepop.compiler.ops.encode import Encode
+from icepop.compiler.passes.bind_input import bind_input
 from icepop.compiler.passes.lower import lower
 from icepop.compiler.plan import Folding, Plan, Resources, read_foldings
 from icepop.compiler.search import UnitLibrary, search
@@ -24,11 +26,14 @@ class Network:
         What hardware computes.
     start : str
         Op whose result is streamed into the hardware; what is before it runs on the host.
+    format : InputFormat or None
+        What integers of the input mean, where the hardware takes the model's input itself.
     """
 
     graph: Graph
     lowered: Graph
     start: str
+    format: InputFormat | None = None
 
     def streams(self) -> tuple[Beats, Beats]:
         """Layouts of one sample in and out, an element a beat."""
@@ -41,11 +46,23 @@ class Network:
         return results[self.graph.output.name].reshape(len(values), -1)
 
 
-def load_network(path: Path) -> Network:
-    """Read a model file."""
-    graph = load_graph(path)
-    start = next((op.name for op in graph.ops if isinstance(op, Encode)), graph.input.name)
-    return Network(graph, lower(graph), start)
+def load_network(path: Path, input: str | None = None) -> Network:
+    """Read a model file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    input : str, optional
+        Format of the hardware's input, such as ``uint8/255``; without it the host applies the model's first quantizer.
+    """
+    graph, format = load_graph(path), None
+    if input is not None:
+        format = parse_format(input)
+        graph = bind_input(graph, format)
+    encodes = [op.name for op in graph.ops if isinstance(op, Encode)]
+    start = encodes[0] if len(encodes) == 1 and format is None else graph.input.name
+    return Network(graph, lower(graph), start, format)
 
 
 def make_plan(

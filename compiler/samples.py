@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from icepop.compiler.errors import DataError
 from icepop.compiler.graph import Graph
-from icepop.compiler.types import IntArray
+from icepop.compiler.input_format import InputFormat
+from icepop.compiler.types import IntArray, TensorType
 
 UNREADABLE = (ValueError, OSError, EOFError, MemoryError, RuntimeError, BadZipFile, zlib.error)
 """What zipfile and numpy raise on files that are cut off, changed, packed in unknown ways or encrypted."""
@@ -40,7 +41,7 @@ class Samples:
         """Only the first ``limit`` samples."""
         return Samples(self.x[:limit], None if self.y is None else self.y[:limit], self.path)
 
-    def codes(self, graph: Graph, start: str, given: bool) -> IntArray:
+    def codes(self, graph: Graph, start: str, given: bool, format: InputFormat | None = None) -> IntArray:
         """Values of op ``start``, which hardware takes in.
 
         Parameters
@@ -51,15 +52,19 @@ class Samples:
             Its op whose result is streamed in.
         given : bool
             Whether ``x`` holds these values already, instead of the model's input.
+        format : InputFormat, optional
+            What the codes of ``start`` mean, where it is the input; the floats of ``x`` must be such values.
 
         Raises
         ------
         DataError
-            Shape, range or a NaN.
+            Shape, range, a NaN, or a float that is no code's value.
         """
         name = f"x in '{self.path}'"
         if given:
             return graph.types[start].check(self.x, name)
+        if format is not None:
+            return format.codes(TensorType(graph.types[start].shape, None).check(self.x, name), name)
         return graph.run(graph.types[graph.input.name].check(self.x, name))[start]
 
 

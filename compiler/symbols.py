@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from icepop.compiler.ops.window import MAX_ELEMENTS
 from icepop.compiler.steps import Step
 from icepop.compiler.types import IntArray
 
@@ -24,6 +26,11 @@ class Constant:
     """
 
     value: NDArray[Any]
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.value.size
 
     def rearranged(self, layout: Layout) -> "Constant":
         """Constant after a reshape, transpose or the like."""
@@ -45,6 +52,11 @@ class Codes:
     codes: IntArray
     scale: NDArray[np.float32]
 
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.codes.size
+
     def rearranged(self, layout: Layout) -> "Codes":
         """Codes after a reshape, transpose or the like."""
         return Codes(layout(self.codes), layout(np.broadcast_to(self.scale, self.codes.shape)))
@@ -64,17 +76,25 @@ class Symbol:
         Functions applied in turn; their parameters broadcast to the shape of ``index``.
     label : str
         Name of the last quantizer among them; it becomes the name of the op.
+    coded : bool
+        Whether the op's result are codes, or sums of codes, which a layer may read without another quantizer.
     """
 
     source: str
     index: IntArray
     steps: tuple[Step, ...] = ()
     label: str = ""
+    coded: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.index.size
 
     @property
     def quantized(self) -> bool:
-        """Whether a quantizer is among the steps."""
-        return any(step.quantizes for step in self.steps)
+        """Whether the values are few: the source's already, or because a quantizer is among the steps."""
+        return self.coded or any(step.quantizes for step in self.steps)
 
     def named(self, label: str) -> "Symbol":
         """Symbol labelled with the node of its quantizer."""
@@ -85,6 +105,8 @@ class Symbol:
         shape = np.broadcast_shapes(self.index.shape, *(parameter.shape for parameter in step.parameters))
         if len(shape) != self.index.ndim or shape[0] != 1:
             raise ValueError(f"parameters of shape {shape} do not belong to a tensor of shape {self.index.shape}")
+        if prod(shape) > MAX_ELEMENTS:
+            raise ValueError(f"a tensor must have at most {MAX_ELEMENTS} elements, not {shape}")
         return replace(self, index=np.broadcast_to(self.index, shape), steps=(*self.steps, step))
 
     def rearranged(self, layout: Layout) -> "Symbol":
@@ -98,3 +120,8 @@ class Symbol:
 
 
 Value = Constant | Codes | Symbol
+
+
+def natural(index: IntArray) -> bool:
+    """Whether an index reads elements 0, 1, 2, … in order."""
+    return bool((index.reshape(-1) == np.arange(index.size)).all())

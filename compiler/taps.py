@@ -6,7 +6,9 @@ import numpy as np
 
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.base import Array
-from icepop.compiler.ops.dense import Dense
+from icepop.compiler.ops.linear import LINEAR
+from icepop.compiler.ops.max_pool import MaxPool
+from icepop.compiler.ops.sum_pool import SumPool
 
 
 def outputs(graph: Graph, results: Mapping[str, Array], taps: bool) -> dict[str, Array]:
@@ -25,10 +27,14 @@ def outputs(graph: Graph, results: Mapping[str, Array], taps: bool) -> dict[str,
     -------
     dict of str to array
         ``acc`` (samples, classes) int64: sums of weight code times activation code of the last linear op, before scale
-        and bias. ``label`` (samples,) int64. ``acc<i>``: the same sums of the i-th; ``act<i>``: the codes of its input.
+        and bias. ``label`` (samples,) int64. ``logit`` (samples, classes) int64, where a pool follows that op: what is
+        compared. ``acc<i>``: the same sums of the i-th; ``act<i>``: the codes of its input. Maps are in NCHW order.
     """
-    linear = [op for op in graph.ops if isinstance(op, Dense)]
+    linear = [op for op in graph.ops if isinstance(op, LINEAR)]
     arrays = {"acc": results[linear[-1].name], "label": np.asarray(results[graph.output.name]).reshape(-1)}
+    behind = graph.ops[graph.ops.index(linear[-1]) :]
+    if any(isinstance(op, (MaxPool, SumPool)) for op in behind):
+        arrays["logit"] = results[graph.output.inputs[0]].reshape(len(arrays["label"]), -1)
     if taps:
         for number, op in enumerate(linear):
             arrays[f"acc{number}"] = results[op.name]

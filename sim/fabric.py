@@ -1,8 +1,8 @@
 """A placed design back to Verilog: what the bits of an ``.asc`` make of the chip.
 
 ``icebox_vlog`` [1]_ reads the configuration bits of logic cells, block memories and pins and of every wire between
-them. It leaves some cells out without a word; a design that needs one of them is refused here. It writes a PLL as an
-instance, for which this file has a model.
+them. It leaves some cells out without a word: a design that needs one of them is refused here, but for the driver of
+the RGB LED, on which nothing depends. It writes a PLL as an instance, for which this file has a model.
 
 .. [1] C. Wolf and M. Lasser, "Project IceStorm", http://bygone.clairexen.net/icestorm/
 """
@@ -117,8 +117,8 @@ def refuse_dropped(asc: str, name: str) -> None:
 
 def tiles(asc: str) -> list[tuple[str, list[str]]]:
     """Header and rows of every section of an ``.asc``."""
-    header, *sections = re.split(r"^(?=\.)", asc, flags=re.MULTILINE)
-    return [(lines[0].strip(), lines[1:]) for lines in (section.splitlines() for section in sections)]
+    sections = re.split(r"^(?=\.)", asc, flags=re.MULTILINE)[1:]
+    return [(lines[0].strip(), lines[1:]) for lines in map(str.splitlines, sections)]
 
 
 def with_pll(text: str, crystal: str) -> str:

@@ -13,7 +13,7 @@ from icepop.compiler.errors import DataError
 from icepop.compiler.graph import Graph
 from icepop.compiler.types import Beats, IntArray
 from icepop.hdl.accelerator import Tap
-from icepop.sim.backends import amaranth, find
+from icepop.sim.backends import Sight, amaranth, find, sees
 from icepop.sim.bench import BenchError, Progress, Stall, Stimulus, silent
 from icepop.sim.compare import Mismatch, Verdict, compare, compare_tap, stream_order
 from icepop.sim.records import Run
@@ -148,7 +148,7 @@ def simulate(
     design: wiring.Component,
     codes: IntArray,
     backend: str = "amaranth",
-    stalls: Sequence[Stall] = (Stall("random"), UNSTALLED),
+    stalls: Sequence[Stall] | None = None,
     progress: Progress = silent,
     vcd: Path | None = None,
 ) -> SimReport:
@@ -162,12 +162,13 @@ def simulate(
         Values of ``design.input_op``.
     backend : str
         Name of a simulator.
-    stalls : sequence of Stall
-        One trial from reset for each; the input stalls in the same way with another seed.
+    stalls : sequence of Stall, optional
+        One trial from reset for each; the input stalls in the same way with another seed. By default random stalls,
+        then none; at a board's pins, where there are no streams to stall, only the latter.
     progress : callable
         Told of the build, and of the output beats of each trial.
     vcd : Path or None
-        Where to leave waves if something is wrong.
+        Where to leave waves if something is wrong with a stream.
 
     Raises
     ------
@@ -183,6 +184,9 @@ def simulate(
     if len(codes) == 0:
         raise DataError("there must be at least one sample to simulate")
     golden = surface.graph.run_from(surface.input_op, codes)
+    pins = sees(simulator) is Sight.PINS
+    stalls = stalls or ((UNSTALLED,) if pins else (Stall("random"), UNSTALLED))
+    vcd = None if pins else vcd  # their cycles are not those of the accelerator alone
     stimuli = [stimulus(surface, golden[surface.input_op], stall) for stall in stalls]
     try:
         runs = simulator.run(design, stimuli, progress)
@@ -205,7 +209,8 @@ def report(
     design: Design, backend: str, trials: tuple[Trial, ...], runs: Sequence[Run], message: str | None
 ) -> SimReport:
     """Sum up trials and their runs; ``message`` tells of the mismatch."""
-    unstalled = next((run for trial, run in zip(trials, runs, strict=True) if trial.stall.kind == "none"), None)
+    streams = [(trial.stall, run) for trial, run in zip(trials, runs, strict=True) if "i" in run.records]
+    unstalled = next((run for stall, run in streams if stall.kind == "none"), None)
     intervals = steady(design.output, unstalled)
     return SimReport(
         backend=backend,

@@ -1,5 +1,6 @@
 """What was seen: every transfer of every watched stream with its cycle, and whether the streams kept their rules."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -108,8 +109,77 @@ class Run:
     seconds: float
 
 
+class Observer:
+    """Turn what a simulator sees into records, in pieces as they come.
+
+    Parameters
+    ----------
+    layout : Layout
+        What the bits of a row are.
+    stimulus : Stimulus
+        What is driven.
+
+    Attributes
+    ----------
+    cycles : int
+        Rows taken so far.
+    records : dict of str to Record
+        What they hold, by port, in pipeline order.
+    """
+
+    def __init__(self, layout: Layout, stimulus: Stimulus) -> None:
+        self.layout = layout
+        self.stimulus = stimulus
+        self.cycles = 0
+        self.records = {stream.port: Record([], []) for stream in layout.streams}
+        self._last: Rows = np.zeros((0, layout.size), np.uint8)
+
+    @property
+    def taken(self) -> int:
+        """Output beats so far."""
+        return len(self.records[self.layout.streams[-1].port].cycles)
+
+    def take(self, rows: Rows) -> None:
+        """Take the next rows, as `observe` does.
+
+        Raises
+        ------
+        BenchError
+            A stream rule is broken.
+        """
+        for k, stream in enumerate(self.layout.streams):
+            new = record(self.layout, rows, k, self.cycles)
+            self.records[stream.port].payloads.extend(new.payloads)
+            self.records[stream.port].cycles.extend(new.cycles)
+        # with the row before, because a rule binds two cycles
+        self._check(np.concatenate([self._last, rows]), self.cycles - len(self._last))
+        self.cycles += len(rows)
+        self._last = rows[-1:] if len(rows) else self._last
+
+    def _check(self, rows: Rows, first: int) -> None:
+        broken = earliest_break(self.layout, rows)
+        if broken is None:
+            return
+        row, k, what = broken
+        cycle = first + row
+        beat = bisect_left(self.records[self.layout.streams[k].port].cycles, cycle)
+        raise BenchError(f"{what} of beat {beat} at cycle {cycle} ({self.stimulus.accept})", self.stimulus, cycle)
+
+    def run(self, seconds: float) -> Run:
+        """All that was seen, in ``seconds`` of wall time.
+
+        Raises
+        ------
+        BenchError
+            The design stands still.
+        """
+        if self.taken < self.stimulus.outputs:
+            raise standstill(self.layout, self._last, self.records, self.stimulus)
+        return Run(self.records, self.cycles, seconds)
+
+
 def observe(layout: Layout, rows: Rows, stimulus: Stimulus, seconds: float) -> Run:
-    """Turn what a simulator saw into records.
+    """Turn all that a simulator saw into records.
 
     Parameters
     ----------
@@ -127,11 +197,9 @@ def observe(layout: Layout, rows: Rows, stimulus: Stimulus, seconds: float) -> R
     BenchError
         A stream rule is broken (the earliest break is named), or the design stands still.
     """
-    check_rules(layout, rows, stimulus)
-    records = transfers(layout, rows)
-    if len(records[layout.streams[-1].port].cycles) < stimulus.outputs:
-        raise standstill(layout, rows, records, stimulus)
-    return Run(records, len(rows), seconds)
+    observer = Observer(layout, stimulus)
+    observer.take(rows)
+    return observer.run(seconds)
 
 
 def transfers(layout: Layout, rows: Rows) -> dict[str, Record]:
@@ -139,25 +207,27 @@ def transfers(layout: Layout, rows: Rows) -> dict[str, Record]:
     return {stream.port: record(layout, rows, k) for k, stream in enumerate(layout.streams)}
 
 
-def record(layout: Layout, rows: Rows, k: int) -> Record:
-    """Transfers of stream ``k``."""
+def record(layout: Layout, rows: Rows, k: int, first: int = 0) -> Record:
+    """Transfers of stream ``k`` in rows that begin with cycle ``first``."""
     valid, ready = layout.handshake(rows, k)
-    cycles = np.flatnonzero(valid & ready)
-    payloads = rows[cycles, layout.slices[k]]
+    moved = np.flatnonzero(valid & ready)
+    payloads, cycles = rows[moved, layout.slices[k]], (first + moved).tolist()
     if payloads.shape[1] <= 8:
-        words = np.zeros((len(cycles), 8), np.uint8)
+        words = np.zeros((len(moved), 8), np.uint8)
         words[:, : payloads.shape[1]] = payloads
-        return Record(words.view("<u8")[:, 0].tolist(), cycles.tolist())
-    return Record([int.from_bytes(payload.tobytes(), "little") for payload in payloads], cycles.tolist())
+        return Record(words.view("<u8")[:, 0].tolist(), cycles)
+    return Record([int.from_bytes(payload.tobytes(), "little") for payload in payloads], cycles)
 
 
-def check_rules(layout: Layout, rows: Rows, stimulus: Stimulus) -> None:
-    """Check that what is offered stays offered, unchanged, until it is taken.
+def earliest_break(layout: Layout, rows: Rows) -> tuple[int, int, str] | None:
+    """Where it first shows that something offered does not stay offered, unchanged, until it is taken.
 
-    Raises
-    ------
-    BenchError
-        Naming the earliest break.
+    Returns
+    -------
+    row, k : int
+        In which row of which stream.
+    what : str
+        Which stream does what.
     """
     breaks: list[tuple[int, int, str]] = []
     for k, stream in enumerate(layout.streams):
@@ -171,23 +241,20 @@ def check_rules(layout: Layout, rows: Rows, stimulus: Stimulus) -> None:
         ):
             if broken.any():
                 breaks.append((int(broken.argmax()) + 1, k, f"{stream.label} {what}"))
-    if breaks:
-        cycle, k, what = min(breaks)
-        beat = int(np.logical_and(*layout.handshake(rows[:cycle], k)).sum())
-        raise BenchError(f"{what} of beat {beat} at cycle {cycle} ({stimulus.accept})", stimulus, cycle)
+    return min(breaks, default=None)
 
 
-def standstill(layout: Layout, rows: Rows, records: dict[str, Record], stimulus: Stimulus) -> BenchError:
-    """Error that tells where every stream stood when nothing moved any more."""
+def standstill(layout: Layout, last_row: Rows, records: dict[str, Record], stimulus: Stimulus) -> BenchError:
+    """Error that tells where every stream stood when nothing moved any more, as ``last_row`` (1, layout.size) shows."""
     last = max((record.cycles[-1] for record in records.values() if record.cycles), default=-1)
     places = []
     for k, stream in enumerate(layout.streams):
-        valid, ready = layout.handshake(rows, k)
+        valid, ready = layout.handshake(last_row, k)
         beat = len(records[stream.port].cycles)
         state = {(True, False): "offered, not taken", (False, True): "awaited, not offered"}
-        places.append(f"{stream.label} beat {beat} {state.get((bool(valid[-1]), bool(ready[-1])), 'not offered')}")
+        places.append(f"{stream.label} beat {beat} {state.get((bool(valid[0]), bool(ready[0])), 'not offered')}")
     taken = len(records[layout.streams[-1].port].cycles)
-    if stimulus.polite(taken) and not layout.handshake(rows, len(layout.streams) - 1)[0][-1]:
+    if stimulus.polite(taken) and not layout.handshake(last_row, len(layout.streams) - 1)[0][0]:
         places.append("which must not wait for ready before it is offered")
     wait = f"no transfer in {stimulus.patience} cycles after cycle {last} ({stimulus.accept})"
     return BenchError(f"the design stands still: {wait}; {', '.join(places)}", stimulus, max(last, 0))

@@ -1,5 +1,6 @@
 """Component to portable Verilog, and the refusal of designs that a simulator would quietly get wrong."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -7,11 +8,23 @@ from amaranth.back import rtlil
 from amaranth.hdl import Elaboratable, Fragment, Instance, Value
 from amaranth.lib import wiring
 
-from icepop.boards.tools import YOSYS, run
+from icepop.boards.tools import YOSYS, Tool, run
 from icepop.sim.bench import BenchError
 
 INTERNAL = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
 """Attributes that only Amaranth's own tools read."""
+
+VERILOG = (
+    "proc -nomux -norom",
+    "memory_collect",
+    *(f"attrmap {mode}-remove {attribute}" for mode in ("", "-modattr ") for attribute in INTERNAL),
+    "write_verilog -sv -norename",
+)
+"""Yosys' commands from RTLIL to Verilog.
+
+It needs SystemVerilog's ``always_comb``: an event-driven simulator runs ``always @*`` only when something changes, and
+a table would stay unknown until its address first moves.
+"""
 
 
 def behavioural(design: Elaboratable) -> Fragment:
@@ -38,11 +51,51 @@ def refuse_instances(fragment: Fragment, path: str) -> None:
         refuse_instances(child, f"{path}.{name or number}")
 
 
+def intermediate(design: wiring.Component, name: str) -> str:
+    """RTLIL of ``design`` as module ``name``, with ports ``clk`` and ``rst`` beside its own.
+
+    Raises
+    ------
+    BenchError
+        The design holds an `Instance`.
+    """
+    members = design.signature.flatten(design)
+    ports = {"__".join(map(str, path)): (Value.cast(value), None) for path, _, value in members}
+    return rtlil.convert(behavioural(design), name=name, ports=ports, emit_src=False)
+
+
+def translate(sources: Sequence[str], passes: Sequence[str], suffix: str, yosys: Tool = YOSYS) -> list[str]:
+    """What yosys makes of some RTLIL, all in one run, because its start takes as long as a small design.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        RTLIL.
+    passes : sequence of str
+        Commands; the last one writes a file, whose name is put behind it.
+    suffix : str
+        Of that file.
+    yosys : Tool
+        Which yosys.
+
+    Raises
+    ------
+    ToolError
+        There is no yosys, or it fails.
+    """
+    with TemporaryDirectory(prefix="icepop-") as name_of_folder:
+        folder = Path(name_of_folder)
+        script: list[str] = []
+        for k, source in enumerate(sources):
+            (folder / f"design{k}.il").write_text(source)
+            script += [f"read_rtlil design{k}.il", *passes[:-1], f"{passes[-1]} design{k}.{suffix}", "design -reset"]
+        (folder / "script.ys").write_text("\n".join(script))
+        run(yosys, ["-q", "-s", "script.ys"], folder)
+        return [(folder / f"design{k}.{suffix}").read_text() for k in range(len(sources))]
+
+
 def verilog(design: wiring.Component, name: str) -> str:
     """Verilog of ``design`` as module ``name``, with ports ``clk`` and ``rst`` beside its own.
-
-    It needs SystemVerilog's ``always_comb``: an event-driven simulator runs ``always @*`` only when something changes,
-    and a table would stay unknown until its address first moves.
 
     Raises
     ------
@@ -51,18 +104,5 @@ def verilog(design: wiring.Component, name: str) -> str:
     ToolError
         There is no yosys, or it fails.
     """
-    members = design.signature.flatten(design)
-    ports = {"__".join(map(str, path)): (Value.cast(value), None) for path, _, value in members}
-    text = rtlil.convert(behavioural(design), name=name, ports=ports, emit_src=False)
-    script = [
-        "read_rtlil design.il",
-        "proc -nomux -norom",
-        "memory_collect",
-        *(f"attrmap {mode}-remove {attribute}" for mode in ("", "-modattr ") for attribute in INTERNAL),
-        "write_verilog -sv -norename design.sv",
-    ]
-    with TemporaryDirectory(prefix="icepop-") as name_of_folder:
-        folder = Path(name_of_folder)
-        (folder / "design.il").write_text(text)
-        run(YOSYS, ["-q", "-p", "; ".join(script)], folder)
-        return (folder / "design.sv").read_text()
+    (text,) = translate([intermediate(design, name)], VERILOG, "sv")
+    return text

@@ -51,7 +51,7 @@ class Shared(Quantizer):
     def _nearest(self, scaled: Tensor) -> Tensor:
         """Index of the nearest entry, which are ascending; the shape of ``scaled``."""
         borders = (self.entries[1:] + self.entries[:-1]) / 2
-        return torch.bucketize(scaled, borders, right=True)
+        return torch.bucketize(scaled, borders)
 
     def _move(self, scaled: Tensor) -> None:
         """One step of k-means; an entry that nothing is nearest to stays."""

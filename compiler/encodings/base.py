@@ -1,27 +1,30 @@
 """What a weight encoding provides: which weights it can hold, and their bits."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from icepop.compiler.types import IntArray
 
 
 class Encoding(Protocol):
-    """How weights are stored.
+    """How weights are stored, with what has to be known of them to read them back.
 
     ``pack`` and ``unpack`` are inverse; row r of the weights becomes one word, element 0 least significant.
     """
-
-    bits: int
 
     @staticmethod
     def matches(weights: IntArray) -> bool:
         """Whether these weight codes can be stored."""
 
-    @staticmethod
-    def pack(weights: IntArray) -> list[int]:
+    @classmethod
+    def of(cls, weights: IntArray) -> Self:
+        """The encoding with the fewest bits that stores these weights, which match."""
+
+    def bits(self, lanes: int) -> int:
+        """Bits of a word of so many weights."""
+
+    def pack(self, weights: IntArray) -> list[int]:
         """Words of weights (words, lanes)."""
 
-    @staticmethod
-    def unpack(words: Sequence[int], lanes: int) -> IntArray:
+    def unpack(self, words: Sequence[int], lanes: int) -> IntArray:
         """Weights (words, lanes) of packed words."""

@@ -1,19 +1,29 @@
 """Binary weights: one bit, 1 for +1."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from icepop.compiler.types import BIPOLAR, IntArray, pack_words, unpack_words
 
 
+@dataclass(frozen=True)
 class Binary:
     """Weights in {-1, +1}, one bit each."""
-
-    bits = 1
 
     @staticmethod
     def matches(weights: IntArray) -> bool:
         """Whether every weight is -1 or +1."""
         return BIPOLAR.contains(weights)
+
+    @classmethod
+    def of(cls, weights: IntArray) -> Self:
+        """Nothing has to be known of the weights."""
+        return cls()
+
+    def bits(self, lanes: int) -> int:
+        """One a weight."""
+        return lanes
 
     @staticmethod
     def pack(weights: IntArray) -> list[int]:

@@ -9,16 +9,20 @@ from numpy.typing import NDArray
 
 from icepop.compiler.errors import ModelError
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, folded, handles, symbol
-from icepop.compiler.steps import AtLeast, AtMost, Divide, Reaches, Scale, Shift, Step
-from icepop.compiler.symbols import Constant, Symbol, Value
+from icepop.compiler.handlers.branches import total
+from icepop.compiler.steps import AtLeast, AtMost, Divide, Power, Reaches, Scale, Shift, Sign, Step
+from icepop.compiler.symbols import Codes, Constant, Symbol, Value
 
+MAX_POWER = 15
 NUMPY = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Pow": np.power}
 
 
 @handles(*NUMPY)
 def arithmetic(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
-    """A computed value and a constant, or two constants (in float32, as ONNX computes them)."""
+    """Two computed values, one and a constant, or two constants (in float32, as ONNX computes them)."""
     a, b = inputs
+    if isinstance(a, Symbol) and isinstance(b, Symbol) and node.op_type in ("Add", "Sub"):
+        return total(node, a, b, builder)
     if isinstance(a, Symbol):
         return a.then(right_operand(node, constant(node, b, "the second input")))
     if isinstance(b, Symbol):
@@ -37,6 +41,8 @@ def right_operand(node: Node, c: NDArray[Any]) -> Step:
         return Scale(c)
     if node.op_type == "Div" and (c != 0).all():
         return Divide(c)
+    if node.op_type == "Pow" and ((c > 0) & (c % 2 == 1) & (c <= MAX_POWER)).all():
+        return Power(c)
     raise ModelError(f"node '{node.name}' ({node.op_type}) is not supported with this second input")
 
 
@@ -49,6 +55,22 @@ def left_operand(node: Node, c: NDArray[Any], x: Symbol) -> Symbol:
     if node.op_type == "Mul":
         return x.then(Scale(c))
     raise ModelError(f"node '{node.name}' ({node.op_type}) must have the computed value first")
+
+
+@handles("Neg")
+def neg(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """The value with its sign turned."""
+    if isinstance(inputs[0], Symbol):
+        return inputs[0].then(Scale(np.float32(-1)))
+    return Constant(-constant(node, inputs[0], "the input"))
+
+
+@handles("Sign")
+def sign(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """-1, 0 or 1."""
+    if isinstance(inputs[0], Symbol):
+        return inputs[0].then(Sign()).named(node.name)
+    return Codes(np.sign(constant(node, inputs[0], "the input")).astype(np.int64), np.ones((), np.float32))
 
 
 @handles("Relu")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from icepop.compiler.affine import constant_terms, folded_scales
 from icepop.compiler.errors import ModelError
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, folded, handles, symbol
 from icepop.compiler.ops.dense import Dense
@@ -54,9 +55,11 @@ def dense(node: Node, x: Symbol, weights: Codes, builder: OpBuilder) -> Symbol:
         raise ModelError(
             f"node '{node.name}' ({node.op_type}): a weight scale must be per tensor or per output channel"
         )
-    source, code_value = builder.codes(x)
-    product = builder.add(Dense(node.name, (source,), np.ascontiguousarray(weights.codes.T)))
-    return product.then(FromCode(code_value)).then(Scale(scale[:1]))
+    source, grid = builder.grid(x)
+    rows = folded_scales(node, grid, weights.codes.T)
+    product = builder.add(Dense(node.name, (source,), rows))
+    terms = constant_terms(grid, weights.codes.T)
+    return product.then(FromCode.of(grid.unit, terms, (1, len(terms)))).then(Scale(scale[:1]))
 
 
 @handles("BatchNormalization")

@@ -1,6 +1,7 @@
 """Layout: reshapes, transposes, and shape computations on constants."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from onnx import TensorProto, helper
 
 from icepop.compiler.errors import ModelError
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles
-from icepop.compiler.symbols import Constant, Symbol, Value
+from icepop.compiler.handlers.branches import joined
+from icepop.compiler.ops.window import MAX_ELEMENTS
+from icepop.compiler.symbols import Codes, Constant, Symbol, Value
 
 
 @handles("Identity", "Dropout")
@@ -82,14 +85,101 @@ def shape(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     return Constant(np.array(array.shape[axes], np.int64))
 
 
+@handles("Squeeze")
+def squeeze(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """Drop axes of length 1, from an attribute (until opset 12) or an input; all but the batch if none are named."""
+    axes = node.attributes.get("axes")
+    if axes is None and len(inputs) > 1:
+        axes = constant(node, inputs[1], "axes").tolist()
+
+    def layout(array: NDArray[Any]) -> NDArray[Any]:
+        named = [axis for axis, size in enumerate(array.shape) if axis and size == 1] if axes is None else axes
+        return np.squeeze(array, tuple(named))
+
+    return inputs[0].rearranged(layout)
+
+
 @handles("Gather")
 def gather(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
-    """Pick from constants."""
-    table, index = (constant(node, value, "the input") for value in inputs)
-    return Constant(np.take(table, index.astype(np.int64), axis=node.attributes.get("axis", 0)))
+    """Pick along one axis by constant indices; negative ones count from the end."""
+    index, axis = constant(node, inputs[1], "the index").astype(np.int64), node.attributes.get("axis", 0)
+
+    def layout(array: NDArray[Any]) -> NDArray[Any]:
+        if array.size // max(1, array.shape[axis]) * index.size > MAX_ELEMENTS:
+            raise ModelError(f"node '{node.name}' (Gather) must pick at most {MAX_ELEMENTS} elements")
+        return np.take(array, index, axis=axis)
+
+    return part(inputs[0], builder).rearranged(layout)
+
+
+@handles("Slice")
+def slice_(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """Ranges along axes, from inputs or (until opset 9) attributes."""
+    present = iter(inputs)
+    given = {
+        name: constant(node, value, name).reshape(-1).tolist()
+        for name, value in zip(
+            ("data", "starts", "ends", "axes", "steps"),
+            (next(present) if tensor else None for tensor in node.inputs),
+            strict=False,
+        )
+        if name != "data" and value is not None
+    }
+    given = {**node.attributes, **given}
+    starts, ends = given["starts"], given["ends"]
+    axes = given.get("axes", range(len(starts)))
+    steps = given.get("steps", [1] * len(starts))
+
+    def layout(array: NDArray[Any]) -> NDArray[Any]:
+        ranges = [slice(None)] * array.ndim
+        for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+            # going down, an end far below the first element still means that element is taken
+            ranges[axis] = slice(start, None if step < 0 and end < -array.shape[axis] else end, step)
+        return array[tuple(ranges)]
+
+    return part(inputs[0], builder).rearranged(layout)
+
+
+@handles("Split")
+def split(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> tuple[Value, ...]:
+    """Pieces along an axis: of the sizes in an attribute (until opset 12) or an input, else equal ones."""
+    x, axis = part(inputs[0], builder), node.attributes.get("axis", 0)
+    array = x.index if isinstance(x, Symbol) else x.codes if isinstance(x, Codes) else x.value
+    size, count = array.shape[axis], len(node.outputs)
+    sizes = node.attributes.get("split")
+    if len(inputs) > 1:
+        sizes = constant(node, inputs[1], "the sizes").reshape(-1).tolist()
+    if sizes is None:
+        each = -(-size // count)
+        sizes = [min(each, size - each * k) for k in range(count)]
+    if len(sizes) != count or sum(sizes) != size or min(sizes) < 1:
+        raise ModelError(f"node '{node.name}' (Split) must divide {size} elements into {count} pieces, not {sizes}")
+    ends = np.cumsum(sizes)
+    return tuple(
+        x.rearranged(lambda array, piece=range(end - length, end): np.take(array, piece, axis=axis))  # type: ignore[misc]
+        for end, length in zip(ends.tolist(), sizes, strict=True)
+    )
+
+
+def part(x: Value, builder: OpBuilder) -> Value:
+    """Value to take a part of: codes are computed once for all parts."""
+    return builder.settled(x) if isinstance(x, Symbol) else x
 
 
 @handles("Concat")
 def concat(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
-    """Join constants."""
-    return Constant(np.concatenate([constant(node, value, "an input") for value in inputs], node.attributes["axis"]))
+    """Join constants, or computed values."""
+    axis = node.attributes["axis"]
+    if any(isinstance(value, Symbol) for value in inputs):
+        return joined(node, inputs, axis, builder)
+    return Constant(np.concatenate([constant(node, value, "an input") for value in inputs], axis))
+
+
+@handles("ConstantOfShape")
+def constant_of_shape(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """One number in every element of a shape."""
+    shape = [int(size) for size in constant(node, inputs[0], "the shape").reshape(-1)]
+    value = np.asarray(node.attributes.get("value", np.zeros(1, np.float32))).reshape(-1)
+    if min(shape, default=0) < 0 or prod(shape) > MAX_ELEMENTS or len(value) != 1:
+        raise ModelError(f"node '{node.name}' (ConstantOfShape) must fill at most {MAX_ELEMENTS} elements, not {shape}")
+    return Constant(np.full(shape, value[0]))

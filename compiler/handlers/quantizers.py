@@ -1,15 +1,16 @@
-"""Quantizers: BipolarQuant and Quant of QONNX."""
+"""Quantizers: BipolarQuant, Quant and Trunc of QONNX."""
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from icepop.compiler.errors import ModelError
+from icepop.compiler.exact import ROUNDINGS
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
-from icepop.compiler.steps import Round, Signum
+from icepop.compiler.quantized import quantized
+from icepop.compiler.steps import AtLeast, AtMost, Divide, Round, Scale, Shift, Signum, Whole
 from icepop.compiler.symbols import Codes, Constant, Value
 
 
@@ -26,21 +27,50 @@ def bipolar_quant(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Va
 def quant(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     """Uniform quantizer of QONNX: clip and round to an integer grid of ``bitwidth`` bits."""
     scale = positive(node, constant(node, inputs[1], "the scale"))
-    offset = whole_number(node, inputs[2], "the zero point", -(1 << 24), 1 << 24)
-    width = whole_number(node, inputs[3], "the bit width", 1, 16)
-    mode = str(node.attributes.get("rounding_mode", "ROUND"))
-    if mode.upper() not in ("ROUND", "HALF_EVEN"):
-        raise ModelError(f"node '{node.name}' (Quant): the rounding mode must be ROUND, not {mode}")
+    zero = np.asarray(constant(node, inputs[2], "the zero point"), np.float64)
+    known = isinstance(inputs[0], Constant)
+    width = whole_number(node, inputs[3], "the bit width", 1, 32 if known else 16)
     signed, narrow = bool(node.attributes.get("signed", 1)), bool(node.attributes.get("narrow", 0))
+    mode = rounding_mode(node, "ROUND")
     if signed and width == 1:  # QONNX: exporters write binary weights so
-        if offset:
-            raise ModelError(f"node '{node.name}' (Quant): with 1 signed bit the zero point must be 0, not {offset}")
+        if zero.any():
+            raise ModelError(f"node '{node.name}' (Quant): with 1 signed bit the zero point must be 0")
         return bipolar_quant(node, inputs, builder)
     low, high = code_range(width, signed, narrow)
     if isinstance(inputs[0], Constant):
-        return quantized_constant(inputs[0].value, scale, offset, low, high)
-    step = Round(scale, np.float32(offset), np.float32(low), np.float32(high))
+        return quantized(inputs[0].value, scale, zero, (low, high), mode)
+    step = Round(scale, zero, np.float64(low), np.float64(high), mode)
     return symbol(node, inputs[0]).then(step).named(node.name)
+
+
+@handles("Trunc")
+def trunc(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """Drop low bits of integers, as QONNX defines it: version 1 has five inputs, version 2 an output scale too."""
+    x = symbol(node, inputs[0])
+    scale = positive(node, constant(node, inputs[1], "the scale"))
+    zero = np.asarray(constant(node, inputs[2], "the zero point"), np.float64)
+    width = whole_number(node, inputs[3], "the input bit width", 1, 32)
+    out_width = whole_number(node, inputs[-1], "the output bit width", 1, 32)
+    mode = rounding_mode(node, "FLOOR")
+    x = x.then(Divide(scale)).then(Shift(zero)).then(Whole("ROUND"))
+    if len(inputs) == 5:
+        x = x.then(Scale(np.float64(2.0 ** (out_width - width)))).then(Whole(mode))
+        return x.then(Shift(-zero)).then(Scale(scale)).named(node.name)
+    out_scale = positive(node, constant(node, inputs[4], "the output scale"))
+    factor = 2.0 ** np.round(np.log2(out_scale / scale))
+    low, high = code_range(out_width, bool(node.attributes.get("signed", 1)), bool(node.attributes.get("narrow", 0)))
+    x = x.then(Divide(factor)).then(AtLeast(np.float64(low))).then(AtMost(np.float64(high))).then(Whole(mode))
+    return x.then(Shift(-zero / factor)).then(Scale(out_scale)).named(node.name)
+
+
+def rounding_mode(node: Node, default: str) -> str:
+    """Name of the rounding that a quantizer asks for."""
+    mode = str(node.attributes.get("rounding_mode", default)).upper()
+    if mode not in ROUNDINGS:
+        raise ModelError(
+            f"node '{node.name}' ({node.op_type}): the rounding mode must be one of {', '.join(ROUNDINGS)}, not {mode}"
+        )
+    return mode
 
 
 def whole_number(node: Node, value: Value, what: str, low: int, high: int) -> int:
@@ -59,16 +89,6 @@ def code_range(bits: int, signed: bool, narrow: bool) -> tuple[int, int]:
     if signed:
         return -(1 << bits - 1) + narrow, (1 << bits - 1) - 1
     return 0, (1 << bits) - 1 - narrow
-
-
-def quantized_constant(value: NDArray[Any], scale: NDArray[np.float32], zero: int, low: int, high: int) -> Codes:
-    """Codes of constants, in exact arithmetic: clipped, rounded half to even."""
-    scales = np.broadcast_to(scale, value.shape)
-    codes = [
-        min(max(round(Fraction(float(v)) / Fraction(float(s)) + zero), low), high) - zero
-        for v, s in zip(value.reshape(-1), scales.reshape(-1), strict=True)
-    ]
-    return Codes(np.array(codes, np.int64).reshape(value.shape), scale)
 
 
 def positive(node: Node, scale: NDArray[Any]) -> NDArray[np.float32]:

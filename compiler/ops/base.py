@@ -37,7 +37,7 @@ class Op(ABC):
 
 
 def exact_matmul(a: Array, b: Array, bound: int) -> NDArray[np.int64]:
-    """Integer product of ``a`` (samples, K) and ``b`` (K, N), by float BLAS where that is exact.
+    """Integer product of ``a`` (..., M, K) and ``b`` (..., K, N), by float BLAS where that is exact.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def exact_matmul(a: Array, b: Array, bound: int) -> NDArray[np.int64]:
         Largest possible sum of absolute products: below 2**24 float32 is exact, below 2**53 float64.
     """
     if bound < 1 << 24:
-        return (a.astype(np.float32) @ b.astype(np.float32)).astype(np.int64)
+        return (a.astype(np.float32, copy=False) @ b.astype(np.float32, copy=False)).astype(np.int64)
     if bound < 1 << 53:
-        return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
+        return (a.astype(np.float64, copy=False) @ b.astype(np.float64, copy=False)).astype(np.int64)
     raise OverflowError(f"accumulators must stay below 2**53, not reach {bound}")

@@ -1,4 +1,4 @@
-"""`Encode`: from the model's float32 input to the first integers."""
+"""`Encode`: from the model's input to the first integers."""
 
 from dataclasses import dataclass
 from math import prod
@@ -8,23 +8,24 @@ from numpy.typing import NDArray
 
 from icepop.compiler.errors import ModelError
 from icepop.compiler.ops.base import Array, Op
+from icepop.compiler.ops.levels import reached
 from icepop.compiler.types import Domain, TensorType
 
 
 @dataclass(frozen=True, eq=False)
 class Encode(Op):
-    """Quantize float32 inputs by comparing them with exact float32 thresholds.
+    """Quantize inputs by comparing them with exact thresholds.
 
     Element m of the result is ``lo + step * #{l : x[source[m]] >= thresholds[m, l]}``. The thresholds are the smallest
-    float32 numbers that reach each level, so the comparison equals the file's quantizer on every float32 input.
-    A thermometer code is many bipolar elements that read one input.
+    inputs that reach each level, so the comparison equals the file's quantizer on every float32 input, or on every
+    integer code where the input's format is bound. A thermometer code is many bipolar elements that read one input.
 
     Parameters
     ----------
     source : int array (M,)
         Which element of the flattened input each result reads.
-    thresholds : float32 array (M, levels - 1)
-        Ascending in each row; +inf is never reached.
+    thresholds : float32 or int64 array (M, levels - 1)
+        Ascending in each row, of the kind of the input; +inf, or a code beyond its domain, is never reached.
     domain : Domain
         Values of the result.
     shape : tuple of int
@@ -32,7 +33,7 @@ class Encode(Op):
     """
 
     source: NDArray[np.int64]
-    thresholds: NDArray[np.float32]
+    thresholds: NDArray[np.float32] | NDArray[np.int64]
     domain: Domain
     shape: tuple[int, ...]
 
@@ -48,8 +49,7 @@ class Encode(Op):
     def golden(self, *values: Array) -> Array:
         """Count the thresholds that each input reaches."""
         (x,) = values
-        picked = x.reshape(len(x), prod(x.shape[1:]))[:, self.source]
-        level = np.zeros(picked.shape, np.int64)
-        for column in self.thresholds.T:
-            level += picked >= column
+        flat = x.reshape(len(x), prod(x.shape[1:]))
+        whole = self.source.size == flat.shape[1] and bool((self.source == np.arange(self.source.size)).all())
+        level = reached(flat if whole else flat[:, self.source], self.thresholds)
         return (self.domain.lo + self.domain.step * level).reshape(len(x), *self.shape)

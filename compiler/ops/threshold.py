@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from icepop.compiler.errors import ModelError
 from icepop.compiler.ops.base import Array, Op
+from icepop.compiler.ops.levels import reached
 from icepop.compiler.types import Domain, TensorType
 
 
@@ -42,9 +43,6 @@ class Threshold(Op):
     def golden(self, *values: Array) -> Array:
         """Compare each channel with each of its thresholds."""
         (x,) = values
-        spatial = (1,) * (x.ndim - 2)
-        signed = x * self.sign.reshape(-1, *spatial)
-        level = np.zeros(x.shape, np.int64)
-        for column in self.thresholds.T:
-            level += signed >= column.reshape(-1, *spatial)
-        return self.domain.lo + self.domain.step * level
+        rows = np.moveaxis(x, 1, -1)  # channels last: each column has its own thresholds
+        level = reached(rows.reshape(-1, x.shape[1]) * self.sign, self.thresholds)
+        return self.domain.lo + self.domain.step * np.moveaxis(level.reshape(rows.shape), -1, 1)

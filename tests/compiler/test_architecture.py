@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from icepop import compiler
+
+ROOT = Path(compiler.__file__).parents[1]
+"""Where the rooms are: the checkout, or the package folder of an installed wheel."""
+
 SEES: dict[str, set[str]] = {
     "compiler": {"compiler"},
     "trainer": {"trainer", "compiler"},

@@ -130,7 +130,7 @@ def test_a_file_that_is_not_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert message == f"'{other}' is not an ONNX file, or is cut off; export it again"
 
 
-def test_a_model_larger_than_1_gib(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_that_is_too_large(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     huge = tmp_path / "huge.onnx"
     with huge.open("wb") as file:
         file.truncate((1 << 30) + 1)
@@ -230,3 +230,62 @@ def test_an_interrupted_golden_run_leaves_no_file(
     before = sorted(tmp_path.iterdir())
     assert run(["golden", model, data, "-o", str(tmp_path / "g.npz")]) == 130
     assert sorted(tmp_path.iterdir()) == before
+
+
+def quantized(tmp_path: Path) -> str:
+    """A network with an affine function and a quantizer at its head."""
+    rng = np.random.default_rng(2)
+    file = QonnxFile((6,))
+    x = file.node("Sub", file.node("Mul", "x", file.tensor(2.0)), file.tensor(1.0))
+    output = file.dense(file.quant(x, 3, 0.3, name="q"), rng.normal(size=(6, 3)), "fc")
+    return str(file.save(tmp_path / "quantized.onnx", output))
+
+
+def test_golden_takes_floats_and_codes_of_an_input_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    codes = np.random.default_rng(3).integers(0, 256, (20, 6))
+    floats = codes.astype(np.float32) / np.float32(255)
+    model, results = quantized(tmp_path), []
+    for values, options in (
+        (floats, []),
+        (floats, ["--input", "uint8/255"]),
+        (codes, ["--input", "uint8/255", "--codes"]),
+    ):
+        target = tmp_path / "golden.npz"
+        data = save(tmp_path / "x.npz", x=values)
+        assert run(["golden", model, data, "-o", str(target), "--taps", *options]) == 0
+        with np.load(target) as file:
+            results.append((file["acc"].tolist(), file["act0"].tolist(), file["label"].tolist()))
+    assert results[0] == results[1] == results[2]
+    capsys.readouterr()
+    data = save(tmp_path / "x.npz", x=floats + np.float32(0.001))
+    message = error(capsys, "golden", model, data, "-o", str(tmp_path / "y.npz"), "--input", "uint8/255")
+    assert message.startswith(f"x in '{data}' must hold values of uint8/255.0, not ")
+    message = error(capsys, "golden", model, data, "-o", str(tmp_path / "y.npz"), "--input", "float")
+    assert message.startswith("an input format must be like uint8/255")
+
+
+def test_run_and_compile_take_an_input_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = quantized(tmp_path)
+    values = np.random.default_rng(3).integers(0, 256, (3, 6)).astype(np.float32) / np.float32(255)
+    data = save(tmp_path / "x.npz", x=values)
+    assert run(["run", model, data, "--virtual", "--input", "uint8/255"]) == 0
+    assert "bit-exact 3/3" in capsys.readouterr().out
+    message = error(capsys, "compile", model, "-o", str(tmp_path / "out"), "--input", "uint8/255")
+    assert message.startswith("layer 'q' (Encode on [0, 255]) has no hardware unit")
+
+
+def test_a_bipolar_input_goes_straight_into_hardware(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signs = np.random.default_rng(4).choice([-1, 1], (2, 20)).astype(np.float32)
+    data = save(tmp_path / "x.npz", x=signs)
+    assert run(["sim", model, data, "--backend", "amaranth", "--input", "bipolar", "--interval", "100"]) == 0
+    assert "bit-exact 2/2" in capsys.readouterr().out
+
+
+def test_scores_with_biases_of_their_own_have_no_unit_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, output = network()
+    biased = file.node("Add", output, file.tensor([0.5, 0.0, 1.0]))
+    path = str(file.save(tmp_path / "biased.onnx", biased))
+    message = error(capsys, "compile", path, "-o", str(tmp_path / "out"))
+    assert message.startswith("layer 'scores' (Scores on [-6, 6] step 2) has no hardware unit")

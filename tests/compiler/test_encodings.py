@@ -1,4 +1,4 @@
-"""The contract of every weight encoding, over the folder."""
+"""Contract of every weight encoding in the folder."""
 
 from collections.abc import Sequence
 
@@ -8,26 +8,45 @@ import pytest
 from icepop.compiler import encodings
 from icepop.compiler.encodings.base import Encoding
 from icepop.compiler.encodings.binary import Binary
+from icepop.compiler.encodings.codebook import Codebook
+from icepop.compiler.encodings.integer import Integer
+from icepop.compiler.encodings.power_of_two import PowerOfTwo
+from icepop.compiler.encodings.ternary import Ternary
+from icepop.compiler.encodings.trits import Trits
 from icepop.compiler.registry import modules
 
 ENCODINGS = [
     item
-    for _, module in modules(encodings)
+    for name, module in modules(encodings)
     for item in vars(module).values()
-    if isinstance(item, type) and hasattr(item, "pack") and item is not Encoding
+    if isinstance(item, type) and hasattr(item, "pack") and item is not Encoding and item.__module__ == module.__name__
 ]
-CODES: list[Sequence[int]] = [(-1, 1), (-1, 0, 1), (-4, -2, -1, 1, 2, 4), range(-8, 8), (0, 1)]
-"""Value sets of weights; a new encoding needs one here that it matches."""
+CODES: list[Sequence[int]] = [
+    (-1, 1),
+    (-1, 0, 1),
+    (1,),
+    (0,),
+    (0, 1),
+    (-4, -2, -1, 1, 2, 4),
+    (0, 8, -16),
+    (2, -1024),
+    (-13, 5, 6, 700),
+    range(-8, 8),
+    range(16),
+    (-32768, 32767),
+    range(-130, 127),
+]
+"""Value sets of weights; each encoding must match one of them."""
 
 
 def weights_of(codes: Sequence[int]) -> np.ndarray:
     weights = np.random.default_rng(0).choice(codes, (23, 13)).astype(np.int64)
-    weights[0, : len(codes)] = codes[:13]
+    weights.reshape(-1)[: len(codes)] = codes
     return weights
 
 
 def test_the_folder_is_found() -> None:
-    assert Binary in ENCODINGS
+    assert set(ENCODINGS) == {Binary, Codebook, Integer, PowerOfTwo, Ternary, Trits}
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -36,22 +55,80 @@ def test_weights_come_back(encoding: type[Encoding]) -> None:
     assert matched
     for codes in matched:
         weights = weights_of(codes)
-        words = encoding.pack(weights)
+        chosen = encoding.of(weights)
+        words = chosen.pack(weights)
         assert len(words) == 23
-        assert max(words) < 1 << 13 * encoding.bits
-        assert (encoding.unpack(words, 13) == weights).all()
-        # element 0 is least significant
-        first = encoding.pack(weights[:, :1])
-        assert [word & ((1 << encoding.bits) - 1) for word in words] == first
+        assert max(words) < 1 << chosen.bits(13)
+        assert (chosen.unpack(words, 13) == weights).all()
+        for lanes in range(1, 13):  # words of any length, also not full ones
+            part = weights[:, :lanes]
+            assert (chosen.unpack(chosen.pack(part), lanes) == part).all()
+            assert max(chosen.pack(part)) < 1 << chosen.bits(lanes)
+        # element 0 is least significant: what comes behind it is stored above
+        assert all(word < 1 << chosen.bits(5) for word in chosen.pack(weights[:, :5]))
+        low = [word & ((1 << chosen.bits(5)) - 1) for word in words]
+        assert low == chosen.pack(weights[:, :5])
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_no_encoding_takes_what_its_bits_cannot_tell_apart(encoding: type[Encoding]) -> None:
     for codes in CODES:
-        if len(set(codes)) > 1 << encoding.bits:
-            assert not encoding.matches(weights_of(codes))
+        weights = weights_of(codes)
+        if encoding.matches(weights) and encoding is not Trits:
+            assert len(set(codes)) <= 1 << encoding.of(weights).bits(1)
 
 
-def test_binary_takes_signs_only_and_1_is_plus_1() -> None:
-    assert [Binary.matches(np.array([codes])) for codes in ([-1, 1], [1, 1], [0, 1], [-1, 2])] == [1, 1, 0, 0]
+@pytest.mark.parametrize(
+    ("encoding", "codes", "bits"),
+    [
+        (Binary, (-1, 1), 13),
+        (Ternary, (-1, 0, 1), 26),
+        (Trits, (-1, 0, 1), 24),
+        (PowerOfTwo, (-1, 1), 13),
+        (PowerOfTwo, (-1, 0, 1), 26),
+        (PowerOfTwo, (-8, -4, -2, -1, 1, 2, 4, 8), 39),
+        (PowerOfTwo, (-16, -8, -4, 4, 8, 16, 32), 39),
+        (PowerOfTwo, (-4, -2, -1, 0, 1, 2, 4), 39),
+        (Codebook, (-13, 5, 6, 700), 26),
+        (Codebook, (7,), 13),
+        (Integer, range(-8, 8), 52),
+        (Integer, range(16), 52),
+        (Integer, (-1, 0, 1), 26),
+    ],
+)
+def test_bits_of_13_weights(encoding: type[Encoding], codes: Sequence[int], bits: int) -> None:
+    assert encoding.of(weights_of(codes)).bits(13) == bits
+
+
+@pytest.mark.parametrize(
+    ("encoding", "codes", "matches"),
+    [
+        (Binary, (-1, 1), True),
+        (Binary, (1, 1), True),
+        (Binary, (0, 1), False),
+        (Binary, (-1, 2), False),
+        (Ternary, (-1, 0), True),
+        (Ternary, (-1, 2), False),
+        (Trits, (0, 1), True),
+        (Trits, (-2, 0), False),
+        (PowerOfTwo, (0, 1, -64), True),
+        (PowerOfTwo, (3, 1), False),
+        (PowerOfTwo, (-6,), False),
+        (Codebook, range(256), True),
+        (Codebook, range(257), False),
+        (Integer, range(257), True),
+    ],
+)
+def test_what_matches(encoding: type[Encoding], codes: Sequence[int], matches: bool) -> None:
+    assert encoding.matches(np.array([codes])) is matches
+
+
+def test_bits_of_single_weights() -> None:
+    """The formats that hardware reads."""
     assert Binary.pack(np.array([[1, -1, -1, 1, 1]])) == [0b11001]
+    assert Ternary().pack(np.array([[1, 0, -1]])) == [0b11_00_01]
+    assert Trits().pack(np.array([[1, 0, -1, -1, 1, 1]])) == [(2 << 8) + 2 + 3 * 1 + 81 * 2]
+    powers = PowerOfTwo(1, 3, zero=True)
+    assert powers.pack(np.array([[0, 2, -8, 4]])) == [0b010_111_001_000]
+    assert Codebook((-5, 7, 9)).pack(np.array([[9, -5, 7]])) == [0b01_00_10]
+    assert Integer.of(np.array([[-3, 3]])).pack(np.array([[-3, 3]])) == [0b011_101]

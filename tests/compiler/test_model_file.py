@@ -74,7 +74,7 @@ def test_a_file_cut_off_anywhere(tmp_path: Path) -> None:
         load_graph(path)
 
 
-def test_a_file_larger_than_1_gib_is_not_even_read(tmp_path: Path) -> None:
+def test_a_file_that_is_too_large_is_not_even_read(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     with path.open("wb") as file:
         file.truncate((1 << 30) + 1)  # sparse: takes no space
@@ -137,8 +137,56 @@ def test_values_must_fill_the_shape() -> None:
         tensor_value(tensor, "w")
 
 
-def test_values_must_lie_inside_the_file(tmp_path: Path) -> None:
+def beside(path: Path, **place: str) -> Path:
+    """The network with one tensor's bytes in another file."""
+    model = onnx.ModelProto.FromString(network())
+    tensor = next(tensor for tensor in model.graph.initializer if list(tensor.dims) == [6, 5])
+    (path / "weights.bin").write_bytes(bytes(8) + tensor.raw_data)
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in {"location": "weights.bin", "offset": "8", "length": "120", **place}.items():
+        tensor.external_data.add(key=key, value=value)
+    (path / "model.onnx").write_bytes(model.SerializeToString())
+    return path / "model.onnx"
+
+
+def test_tensors_beside_the_file_are_read(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.onnx"
+    whole.write_bytes(network())
+    x = np.random.default_rng(0).normal(size=(20, 2, 3)).astype(np.float32)
+    expected = load_graph(whole).run(x)
+    results = load_graph(beside(tmp_path)).run(x)
+    assert all((results[name] == expected[name]).all() for name in expected)
+
+
+@pytest.mark.parametrize("location", ["/etc/passwd", "../weights.bin", "a/../../weights.bin", "", "link", "\0"])
+def test_tensors_must_not_lie_outside_of_the_folder(location: str, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "weights.bin").write_bytes(bytes(200))
+    (folder / "link").symlink_to(tmp_path / "weights.bin")
+    message = f"tensor 'c4' lies in '{location}', which must be a file in the model's folder"
+    with says(ModelError, message):
+        load_graph(beside(folder, location=location))
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ({"location": "nowhere"}, "tensor 'c4' lies in '{}/nowhere', which is no file; copy it there with the model"),
+        ({"offset": "9"}, "tensor 'c4' is broken: its 120 bytes are not at 9 in '{}/weights.bin'"),
+        ({"offset": "-1"}, "tensor 'c4' is broken: its 120 bytes are not at -1 in '{}/weights.bin'"),
+        ({"length": "119"}, "tensor 'c4' is broken: its 120 bytes are not at 8 in '{}/weights.bin'"),
+        ({"offset": "x"}, "tensor 'c4' must have a number as offset and length in '{}/weights.bin'"),
+    ],
+)
+def test_bytes_beside_the_file_must_be_there(place: dict[str, str], message: str, tmp_path: Path) -> None:
+    with says(ModelError, message.format(tmp_path)):
+        load_graph(beside(tmp_path, **place))
+
+
+def test_only_parameters_may_lie_in_other_files() -> None:
     tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value="/etc/passwd")
-    with says(ModelError, "tensor 'w' lies in another file; save the model with its tensors inside"):
+    with says(ModelError, "tensor 'w' lies in another file, which is supported for parameters only"):
         tensor_value(tensor, "w")

@@ -7,12 +7,20 @@ from hypothesis import strategies as st
 from messages import says
 
 from icepop.compiler import ops
+from icepop.compiler.ops.add import Add
 from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.base import Op, exact_matmul
+from icepop.compiler.ops.concat import Concat
+from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.encode import Encode
+from icepop.compiler.ops.gather import Gather
 from icepop.compiler.ops.input import Input
+from icepop.compiler.ops.max_pool import MaxPool
+from icepop.compiler.ops.scores import Scores
+from icepop.compiler.ops.sum_pool import SumPool
 from icepop.compiler.ops.threshold import Threshold
+from icepop.compiler.ops.window import Window
 from icepop.compiler.registry import subclasses
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 
@@ -114,9 +122,28 @@ def test_the_input_is_not_computed() -> None:
 EXAMPLES: dict[type[Op], tuple[Op, TensorType]] = {
     ArgMax: (ArgMax("op", ("x",)), TensorType((5,), Domain(-4, 4))),
     Dense: (Dense("op", ("x",), np.array([[1, -2, 0, 3, 1, 1]])), TensorType((2, 3), Domain(-4, 3))),
+    Add: (Add("op", ("x",), np.array([[2, -1, 0]])), TensorType((3, 4), Domain(-3, 3))),
+    Concat: (Concat("op", ("x",), 1, (3,)), TensorType((3, 4), Domain(-3, 3, 2))),
+    Conv: (
+        Conv("op", ("x",), np.arange(-6, 6).reshape(3, 2, 2, 1), Window((2, 1), (1, 2), (1, 0), (0, 1), (1, 1))),
+        TensorType((2, 3, 4), Domain(-3, 3)),
+    ),
+    Gather: (Gather("op", ("x",), np.array([[5, 0], [3, 3], [2, 1]])), TensorType((2, 3), BIPOLAR)),
+    MaxPool: (
+        MaxPool("op", ("x",), Window((2, 2), (2, 1), (0, 1), (1, 0), (1, 1)), np.array([1, -1])),
+        TensorType((2, 3, 4), Domain(-3, 3)),
+    ),
+    SumPool: (
+        SumPool("op", ("x",), Window((2, 2), (2, 1), (0, 1), (1, 0), (1, 1))),
+        TensorType((2, 3, 4), Domain(1, 3)),
+    ),
     Encode: (
         Encode("op", ("x",), np.array([5, 1]), np.array([[0, 1], [1, 2]], np.float32), Domain(0, 2), (2,)),
         TensorType((2, 3), None),
+    ),
+    Scores: (
+        Scores("op", ("x",), np.array([4, 0, 0]), np.array([3, -2, 0]), np.array([0, 1, -5])),
+        TensorType((5,), Domain(-4, 4)),
     ),
     Threshold: (
         Threshold("op", ("x",), np.array([[0, 1], [1, 2]]), np.array([1, -1]), Domain(0, 2)),

@@ -9,13 +9,18 @@ import pytest
 from amaranth import Array, Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from networks import binary_mlp
 
+from icepop.boards.icebreaker import BOARD
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.threshold import Threshold
+from icepop.compiler.plan import Folding
+from icepop.compiler.search import search
 from icepop.compiler.types import BIPOLAR, Beats, TensorType
-from icepop.hdl.accelerator import Tap
+from icepop.hdl.accelerator import Accelerator, Tap
+from icepop.hdl.units.registry import unit_library
 
 LENGTH, LANES, LIMIT = 20, 8, 2
 SIGNS = np.where(np.random.default_rng(3).random(LENGTH) < 0.5, -1, 1)
@@ -158,3 +163,15 @@ def standin() -> Callable[..., Standin]:
 @pytest.fixture(scope="session")
 def codes() -> np.ndarray:
     return np.random.default_rng(7).choice([-1, 1], (40, LENGTH))
+
+
+@pytest.fixture(scope="session")
+def small() -> Callable[[], Accelerator]:
+    """Two layers whose weights are in EBR; the results are accumulators, so that any wrong weight of the last shows."""
+
+    def make() -> Accelerator:
+        graph = Graph(binary_mlp(np.random.default_rng(5), [LENGTH, 8, 5]).ops[:-1])
+        pins = {"fc0": Folding(1, 4), "fc1": Folding(1, 1)}
+        return Accelerator(graph, search(graph, "x", unit_library(), BOARD.name, BOARD.for_accelerator, None, pins))
+
+    return make

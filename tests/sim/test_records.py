@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from icepop.sim.bench import BenchError, Stall, Stimulus
-from icepop.sim.records import Layout, Record, Stream, check_rules, observe
+from icepop.sim.records import Layout, Observer, Record, Stream, observe
 
 LAYOUT = Layout((Stream("i", "input", 4), Stream("tap0", "tap 'fc1'", 70), Stream("o", "output", 12)))
 DRIVEN = Stimulus((), 2, patience=3)
@@ -72,7 +72,7 @@ def test_dropping_valid_is_named():
     seen = rows((IDLE, IDLE, (1, 1, 3)), (IDLE, (1, 0, 5), IDLE), (IDLE, (0, 1, 5), IDLE))
     message = "tap 'fc1' dropped valid before the transfer of beat 0 at cycle 2 (no stalls)"
     with pytest.raises(BenchError, match=f"^{re.escape(message)}$") as caught:
-        check_rules(LAYOUT, seen, DRIVEN)
+        Observer(LAYOUT, DRIVEN).take(seen)
     assert (caught.value.cycle, caught.value.stimulus) == (2, DRIVEN)
 
 
@@ -81,17 +81,18 @@ def test_changing_the_payload_is_named(ready):
     seen = rows((IDLE, IDLE, (1, 1, 3)), (IDLE, IDLE, (1, 0, 5)), (IDLE, IDLE, (1, ready, 4)))
     message = "output changed its payload before the transfer of beat 1 at cycle 2 (no stalls)"
     with pytest.raises(BenchError, match=f"^{re.escape(message)}$"):
-        check_rules(LAYOUT, seen, DRIVEN)
+        Observer(LAYOUT, DRIVEN).take(seen)
 
 
 def test_payload_may_change_after_the_transfer_and_while_nothing_is_offered():
-    check_rules(LAYOUT, rows((IDLE, IDLE, (1, 1, 3)), (IDLE, IDLE, (0, 0, 5)), (IDLE, IDLE, (0, 1, 4))), DRIVEN)
+    seen = rows((IDLE, IDLE, (1, 1, 3)), (IDLE, IDLE, (0, 0, 5)), (IDLE, IDLE, (0, 1, 4)))
+    Observer(LAYOUT, DRIVEN).take(seen)
 
 
 def test_earliest_break_is_named():
     seen = rows((IDLE, (1, 0, 1), IDLE), (IDLE, (1, 0, 2), (1, 0, 1)), (IDLE, (1, 1, 2), IDLE))
     with pytest.raises(BenchError, match=r"^tap 'fc1' changed its payload .* cycle 1 "):
-        check_rules(LAYOUT, seen, DRIVEN)
+        Observer(LAYOUT, DRIVEN).take(seen)
 
 
 def test_standstill_tells_where_every_stream_stood():
@@ -115,3 +116,37 @@ def test_standstill_of_a_design_that_waits_for_ready():
     stimulus = Stimulus((), 99, accept=Stall("random"))
     with pytest.raises(BenchError, match=r"output beat 7 not offered, which must not wait for ready before it is"):
         observe(LAYOUT, rows(*taken, (IDLE, IDLE, IDLE)), stimulus, 0.0)
+
+
+def in_pieces(seen, size):
+    observer = Observer(LAYOUT, DRIVEN)
+    for start in range(0, len(seen), size):
+        observer.take(seen[start : start + size])
+    return observer
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_pieces_make_the_same_records(size):
+    seen = rows(*[((1, k % 2, k // 2), (1, 1, BIG + k), (k % 3 == 2, 1, k)) for k in range(7)])
+    observer = in_pieces(seen, size)
+    assert observer.taken == 2
+    assert observer.run(1.5) == observe(LAYOUT, seen, DRIVEN, 1.5)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_break_between_pieces_is_named_as_in_one(size):
+    seen = rows((IDLE, IDLE, (1, 1, 3)), (IDLE, IDLE, (0, 0, 0)), (IDLE, IDLE, (1, 0, 5)), (IDLE, IDLE, (1, 1, 4)))
+    message = "output changed its payload before the transfer of beat 1 at cycle 3 (no stalls)"
+    with pytest.raises(BenchError, match=f"^{re.escape(message)}$") as caught:
+        in_pieces(seen, size)
+    assert caught.value.cycle == 3
+
+
+def test_standstill_seen_in_pieces():
+    observer = in_pieces(rows(((1, 1, 1), (1, 1, 2), (1, 1, 3)), *[((1, 0, 9), (0, 1, 0), (0, 0, 0))] * 3), 1)
+    message = (
+        "the design stands still: no transfer in 3 cycles after cycle 0 (no stalls); input beat 1 offered, not taken, "
+        "tap 'fc1' beat 1 awaited, not offered, output beat 1 not offered"
+    )
+    with pytest.raises(BenchError, match=f"^{re.escape(message)}$"):
+        observer.run(0.0)

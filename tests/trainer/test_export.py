@@ -91,13 +91,16 @@ def test_header(digits: TrainResult) -> None:
 
 
 def test_tensors_are_the_models_to_the_bit(digits: TrainResult) -> None:
-    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in build(digits.model).graph.initializer}
+    model = build(digits.model)
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     block = digits.model.hidden[0]
     assert np.array_equal(tensors["fc1_weight"], block.linear.codes().detach().numpy().T)
     assert tensors["fc1_weight"].shape == (192, 128)
     assert tensors["encode_thresholds"].tolist() == [4, 8, 12]
     for name in ("weight", "bias", "running_mean", "running_var"):
         assert tensors[f"bn1_{name}"].tobytes() == block.norm.state_dict()[name].numpy().tobytes()
+    (norm,) = (node for node in model.graph.node if node.name == "bn1")
+    assert [(a.name, a.f) for a in norm.attribute] == [("epsilon", np.float32(block.norm.eps))]
     assert tensors["fc2_scale_factor"] == digits.model.head.scale().detach().numpy()
 
 

@@ -1,15 +1,17 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from messages import says
+from torch import nn
 
 from icepop.compiler.errors import ModelError
 from icepop.trainer.config import TrainConfig
 from icepop.trainer.data import load
 from icepop.trainer.layers import KBitInput, Thermometer
-from icepop.trainer.train import Epoch, accuracy, new_encoder, train
+from icepop.trainer.train import Epoch, accuracy, new_encoder, train, train_on
 
 SHORT = TrainConfig(hidden=(16,), epochs=4)
 
@@ -76,6 +78,33 @@ def test_test_accuracy_is_that_of_the_returned_model() -> None:
     result = train(SHORT)
     labels = result.model(torch.from_numpy(result.data.test.x)).argmax(dim=1).numpy()
     assert result.test_accuracy == (labels == result.data.test.y).mean()
+
+
+def test_normalizations_end_with_the_statistics_of_unchanged_samples() -> None:
+    result = train(TrainConfig(hidden=(16,), epochs=2, refit=False))
+    block = result.model.hidden[0]
+    with torch.no_grad():
+        product = block.linear(result.model.encoder(torch.from_numpy(result.data.train.x)))
+    assert torch.allclose(block.norm.running_mean, product.mean(dim=0), atol=1e-4)
+    assert torch.allclose(block.norm.running_var, product.var(dim=0), rtol=1e-4)
+
+
+def test_latent_weights_stay_where_the_gradient_is_not_zero() -> None:
+    model = train(TrainConfig(hidden=(16,), epochs=2, lr=0.3, refit=False)).model
+    for layer in (model.hidden[0].linear, model.head):
+        assert layer.weight.abs().max().item() == 1
+
+
+def test_the_learning_rate_falls_to_zero() -> None:
+    seen = []
+    data = load("digits")
+
+    def report(number: int, loss: float, model: nn.Module) -> None:
+        seen.append(torch.cat([weight.detach().flatten() for weight in model.parameters()]))
+
+    train_on(data.train, data, TrainConfig(hidden=(16,), epochs=6), report)
+    steps = [(after - before).abs().mean().item() for before, after in pairwise(seen)]
+    assert steps[-1] < 0.2 * steps[0]
 
 
 def test_the_test_part_changes_no_weight(tmp_path: Path) -> None:

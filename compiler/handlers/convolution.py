@@ -1,0 +1,115 @@
+"""Convolutions."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from icepop.compiler.arrange import affine
+from icepop.compiler.errors import ModelError
+from icepop.compiler.grid import Grid, Line, common_divisor
+from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
+from icepop.compiler.handlers.windows import window_of
+from icepop.compiler.ops.conv import Conv
+from icepop.compiler.ops.window import Window
+from icepop.compiler.steps import Scale, Shift, Step
+from icepop.compiler.symbols import Codes, Value
+from icepop.compiler.types import IntArray
+
+MAX_SUM = 1 << 53
+"""Accumulators stay below it: float64 products are exact there."""
+
+
+@handles("Conv")
+def conv(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """Quantized activations (1, C, *sizes) under quantized weights (N, C / group, *kernel), and a bias (N,)."""
+    x, weights = symbol(node, inputs[0]), inputs[1]
+    if not isinstance(weights, Codes):
+        raise ModelError(f"node '{node.name}' (Conv): the weights must be quantized by BipolarQuant or Quant")
+    if not x.quantized:
+        raise ModelError(f"node '{node.name}' (Conv) must read quantized values; put a BipolarQuant or Quant before it")
+    kernel, groups = weights.codes, int(node.attributes.get("group", 1))
+    sizes = x.index.shape[2:]
+    fits = kernel.ndim > 2 and kernel.ndim == x.index.ndim and kernel.size > 0
+    if not fits or groups < 1 or x.index.shape[1] != kernel.shape[1] * groups or len(kernel) % groups:
+        raise ModelError(
+            f"node '{node.name}' (Conv) must read (1, C, …) with weights (N, C / group, …), "
+            f"not {x.index.shape} with {kernel.shape} and group {groups}"
+        )
+    codes, grid = builder.coded(x)
+    window = window_of(node, kernel.shape[2:], sizes)
+    layer = Layer(node, window, groups, grid)
+    result = builder.add(Conv(node.name, (builder.tensor(codes).source,), layer.folded(kernel), window, groups))
+    result = result.then(layer.meaning(kernel, sizes)).then(Scale(channel_scale(node, weights)))
+    if len(inputs) > 2:
+        bias = constant(node, inputs[2], "the bias")
+        result = result.then(Shift(bias.reshape(1, -1, *(1,) * len(sizes))))
+    return result
+
+
+def channel_scale(node: Node, weights: Codes) -> NDArray[np.float32]:
+    """Scale of every output channel, shape (1, N, 1, …)."""
+    scale = np.broadcast_to(weights.scale, weights.codes.shape).reshape(len(weights.codes), -1)
+    if not (scale == scale[:, :1]).all():
+        raise ModelError(f"node '{node.name}' (Conv): a weight scale must be per tensor or per output channel")
+    return scale[:, 0].reshape(1, -1, *(1,) * (weights.codes.ndim - 2))
+
+
+class Layer:
+    """What the meaning of activation codes, ``scale * code + offset``, becomes in a convolution.
+
+    Each group of channels has its own unit, of which its scales are multiples: the multiples go into the weights. The
+    offsets become a constant term, summed over the taps that are no padding.
+
+    Parameters
+    ----------
+    node : Node
+        For messages.
+    window : Window
+        Where the kernel stands.
+    groups : int
+        Groups of channels.
+    grid : Grid
+        Meaning of each element of the input (1, C, *sizes).
+    """
+
+    def __init__(self, node: Node, window: Window, groups: int, grid: Grid):
+        self.node, self.window, self.groups, self.grid = node, window, groups, grid
+        channels = grid.which.reshape(grid.which.shape[1], -1)
+        if not (channels == channels[:, :1]).all():
+            raise ModelError(f"node '{node.name}' (Conv): the scale of activations must be one for each channel")
+        self.lines = [grid.lines[number] for number in channels[:, 0]]
+        size = len(self.lines) // groups
+        parts = [self.lines[start : start + size] for start in range(0, len(self.lines), size)]
+        self.units = [common_divisor([line.scale for line in part]) or Fraction(1) for part in parts]
+
+    def folded(self, kernel: IntArray) -> IntArray:
+        """Weight codes times the scales that they meet, in units of their group."""
+        units = np.repeat(np.array(self.units, object), len(self.lines) // self.groups)
+        multiples = [int(line.scale / unit) for line, unit in zip(self.lines, units, strict=True)]
+        reach = max(abs(self.grid.domain.lo), abs(self.grid.domain.hi), 1)
+        worst = int(np.abs(kernel).reshape(len(kernel), -1).sum(axis=1).max()) * max(multiples) * reach
+        if worst >= MAX_SUM:
+            raise ModelError(
+                f"node '{self.node.name}' (Conv) would need accumulators up to {worst}, but they must stay below "
+                "2**53; quantize its inputs with fewer bits, or with scales in a ratio of small integers"
+            )
+        factors = np.array(multiples, np.int64).reshape(self.groups, 1, -1, *(1,) * (kernel.ndim - 2))
+        grouped = kernel.reshape(self.groups, -1, *kernel.shape[1:])
+        return np.ascontiguousarray((grouped * factors).reshape(kernel.shape))
+
+    def meaning(self, kernel: IntArray, sizes: Sequence[int]) -> Step:
+        """Real value of the accumulators, per channel; per element where padding takes offsets away."""
+        units = np.repeat(np.array(self.units, object), len(kernel) // self.groups)
+        terms = np.full((len(kernel), *(1,) * len(sizes)), Fraction(0), object)
+        for offset in {line.offset for line in self.lines} - {Fraction(0)}:
+            has = np.array([line.offset == offset for line in self.lines], np.int64)
+            maps = np.broadcast_to(has.reshape(1, -1, *(1,) * len(sizes)), (1, len(has), *sizes))
+            counts = Conv(self.node.name, (), kernel, self.window, self.groups).golden(maps)[0]
+            if not self.window.padded:
+                counts = counts[(slice(None), *(slice(1),) * len(sizes))]
+            terms = terms + counts * offset
+        scales = np.broadcast_to(units.reshape(-1, *(1,) * len(sizes)), terms.shape)
+        lines = [Line(*pair) for pair in zip(scales.reshape(-1), terms.reshape(-1), strict=True)]
+        return affine(lines, np.arange(len(lines)).reshape(1, *terms.shape))
