@@ -27,6 +27,9 @@ PASSES = (
     "write_cxxrtl -noproc -noflatten -g0",
 )
 
+ACYCLIC = "bool converged = true;"
+"""What CXXRTL writes for a design that settles in one evaluation."""
+
 OPTIONS = ("-O2",)
 """Takes no longer than -O1, and runs almost twice as fast."""
 
@@ -78,17 +81,20 @@ def units(texts: Mapping[str, str], folder: Path) -> list[Unit]:
     """Designs as C++, several in a unit, because the headers take as long as a small design."""
     for name, text in texts.items():
         (folder / f"{name}.h").write_text(text)
-    parts = [["\n".join(model(k, name)) for k, name in group] for group in groups(list(texts))]
+    parts = [[line for k, name in group for line in model(k, name, texts[name])] for group in groups(list(texts))]
     return [Unit("\n".join(part), (*OPTIONS, f"-I{headers()}")) for part in parts]
 
 
-def model(k: int, name: str) -> list[str]:
-    """Lines that define design ``name``, number ``k``; every design brings the same namespace."""
+def model(k: int, name: str, text: str) -> list[str]:
+    """Lines that define design ``name``, number ``k``, with code ``text``; every design brings the same namespace."""
+    wire = "register_wire" if ACYCLIC in text else "wire"
     return [
+        '#include "cxxrtl_model.h"',
+        f"#define wire {wire}",
         f"#define cxxrtl_design design_{k}",
         f'#include "{name}.h"',
         "#undef cxxrtl_design",
-        '#include "cxxrtl_model.h"',
+        "#undef wire",
         f'static Design entry_{k}("{name}", make_model<CxxrtlModel<design_{k}::p_{TOP}>>);',
     ]
 

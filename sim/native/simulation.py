@@ -1,8 +1,10 @@
 """Run a compiled simulator and judge what it sees while it runs."""
 
+import fcntl
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from select import select
 from tempfile import TemporaryFile
@@ -18,8 +20,8 @@ from icepop.sim.harness import Harness
 from icepop.sim.native.build import Flow, build
 from icepop.sim.records import Observer, Rows, Run
 
-PIECE = 1 << 20
-"""Bytes of rows that are judged at once."""
+PIECE, PIPE = 1 << 18, 1 << 20
+"""Bytes of rows that are judged at once, and that may wait for it: the simulator goes on meanwhile."""
 
 SILENCE_S = 600
 """A simulator that writes nothing for so long hangs."""
@@ -74,6 +76,9 @@ def simulate(flow: Flow, executable: Path, harness: Harness, stimulus: Stimulus,
 def pieces(file: IO[bytes], size: int, simulator: str) -> Iterator[Rows]:
     """Whole rows of ``size`` bytes, some `PIECE` bytes at once."""
     rest = bytearray()
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # the system may allow less
+            fcntl.fcntl(file, fcntl.F_SETPIPE_SZ, PIPE)
     while True:
         if not select([file], [], [], SILENCE_S)[0]:
             raise ToolError(f"{simulator} hangs: nothing new in {SILENCE_S} s")
