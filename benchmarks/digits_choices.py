@@ -1,4 +1,4 @@
-"""How the default recipe was chosen: cross-validation inside digits' training part, which never sees the test part.
+"""The default recipe against others: cross-validation inside digits' training part, which never sees the test part.
 
 ``python benchmarks/digits_choices.py [NAME ...]`` trains the recipe, or the recipe with one thing changed, on each of
 five folds and prints the mean accuracy on the part of the fold that was left out, with its standard error.
