@@ -6,11 +6,12 @@ from pathlib import Path
 from icepop.compiler.frontend import load_graph
 from icepop.compiler.graph import Graph
 from icepop.compiler.input_format import InputFormat, parse_format
+from icepop.compiler.layers import UnitLibrary
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.passes.bind_input import bind_input
 from icepop.compiler.passes.lower import lower
 from icepop.compiler.plan import Folding, Plan, Resources, read_foldings
-from icepop.compiler.search import UnitLibrary, search
+from icepop.compiler.search import search
 from icepop.compiler.types import Beats, IntArray
 
 
@@ -38,7 +39,7 @@ class Network:
     def streams(self) -> tuple[Beats, Beats]:
         """Layouts of one sample in and out, an element a beat."""
         first, last = self.graph.types[self.start], self.graph.types[self.graph.output.name]
-        return Beats(first.integers, first.length, 1), Beats(last.integers, last.length, 1)
+        return Beats.of(first, 1), Beats.of(last, 1)
 
     def answer(self, values: IntArray) -> IntArray:
         """Golden results (samples, length) for values of op ``start``."""
