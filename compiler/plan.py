@@ -138,12 +138,15 @@ class Plan:
         From the input stream to the output stream.
     latency : int
         Cycles from a sample's first input transfer into the empty pipeline to its last output transfer.
+    input : str
+        Format of the hardware's input, as ``--input`` takes it; empty where the host applies the first quantizer.
     """
 
     board: str
     start: str
     stages: tuple[Stage, ...]
     latency: int
+    input: str = ""
 
     @property
     def interval(self) -> int:
