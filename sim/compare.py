@@ -103,7 +103,7 @@ def compare_tap(tap: Tap, record: Record, golden: IntArray) -> tuple[NDArray[np.
         sample = int(wrong.argmax())
         came = sample < whole
         position = int(different[sample].argmax()) if came else 0
-        cycle = record.cycles[sample * beats.count + position // beats.lanes] if came else max(record.cycles, default=0)
+        cycle = record.cycles[sample * beats.count + beats.beat(position)] if came else max(record.cycles, default=0)
         value = int(got[sample, position]) if came else None
         index = streamed_index(position, golden.shape[1:])
         return wrong, Mismatch(tap.name, tap.op, sample, index, int(expected[sample, position]), value, cycle)
