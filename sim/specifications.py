@@ -10,7 +10,7 @@ from amaranth.hdl import Assert, Assume
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In
 
-from icepop.compiler.graph import Graph
+from icepop.compiler.plan import Span
 from icepop.compiler.raster import from_stream, to_stream
 from icepop.compiler.types import Beats
 from icepop.hdl.popcount import Popcount
@@ -92,7 +92,7 @@ class StreamSpec(wiring.Component):
     bound : int
         Cycles.
     sources, results : tuple of End
-        The unit's inputs and outputs; those of a `StreamUnit` by default.
+        The unit's inputs and outputs.
 
     Members
     -------
@@ -110,12 +110,11 @@ class StreamSpec(wiring.Component):
         unit: wiring.Component,
         function: Function,
         bound: int,
-        sources: tuple[End, ...] | None = None,
-        results: tuple[End, ...] | None = None,
+        sources: tuple[End, ...],
+        results: tuple[End, ...],
     ):
         self.unit, self.function, self.bound = unit, function, bound
-        self.sources = sources or (End("i", getattr(unit, "input")),)  # noqa: B009
-        self.results = results or (End("o", getattr(unit, "output")),)  # noqa: B009
+        self.sources, self.results = sources, results
         super().__init__(
             {
                 "mark": In(1),
@@ -278,17 +277,21 @@ def legal(beats: Beats, lane: int, part: Value, port: stream.Interface) -> Value
     return padded | port.payload.word_select(lane, domain.bits).matches(*codes)
 
 
-def golden_function(graph: Graph) -> Function:
-    """What a graph computes as a table over all of its inputs, in the order of streams."""
-    source, result = graph.types[graph.input.name], graph.types[graph.output.name]
-    bits, domain = source.integers.bits, source.integers
-    words = [
-        [number >> bits * k & (1 << bits) - 1 for k in range(source.length)]
-        for number in range(1 << bits * source.length)
-    ]
-    values = domain.decode(np.array(words, np.int64)).clip(domain.lo, domain.hi)
-    golden = graph.run(from_stream(values, source.shape))[graph.output.name]
-    rows = result.integers.encode(to_stream(golden))
+def golden_function(span: Span) -> Function:
+    """What a run of ops computes as a table over all values of its inputs, in the order of streams."""
+    count, widths = 0, [type.integers.bits for type in span.inputs]
+    numbers = np.arange(1 << sum(width * type.length for width, type in zip(widths, span.inputs, strict=True)))
+    values = []
+    for width, type in zip(widths, span.inputs, strict=True):
+        codes = numbers[:, None] >> count + width * np.arange(type.length) & (1 << width) - 1
+        domain = type.integers
+        values.append(from_stream(domain.decode(codes).clip(domain.lo, domain.hi), type.shape))
+        count += width * type.length
+    results = span.ops[0].golden(*values)
+    for op in span.ops[1:]:
+        results = op.golden(results)
+    result = span.result
+    rows = result.integers.encode(to_stream(results))
 
     def function(elements: Sequence[Value]) -> Sequence[Value]:
         number, width = Cat(elements), result.integers.bits
