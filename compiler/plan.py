@@ -1,10 +1,11 @@
 """The plan: which unit computes which ops at which folding, what that costs and how fast it runs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from operator import add, attrgetter
 from pathlib import Path
+from typing import Any
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.base import Op
@@ -58,7 +59,7 @@ COUNTS = attrgetter(*(field.name for field in fields(Resources)))
 
 @dataclass(frozen=True)
 class Folding:
-    """How much of a layer works in parallel.
+    """How a layer is spread over time and area. An empty choice is the unit's own rule.
 
     Parameters
     ----------
@@ -66,54 +67,106 @@ class Folding:
         Processing elements: outputs computed at once.
     simd : int
         Inputs each processing element takes a cycle.
+    encoding : str
+        How weights are stored: the name of an encoding, such as ``binary``.
+    weights : str
+        Where weights are stored: ``ebr`` or ``lut``.
+    buffer : str
+        Where inputs wait: ``ebr`` or ``registers``.
+    pitch : int
+        Bits that are summed between two registers; less is faster and larger. 0 is the unit's own.
     """
 
     pe: int = 1
     simd: int = 1
+    encoding: str = ""
+    weights: str = ""
+    buffer: str = ""
+    pitch: int = 0
 
     def __str__(self) -> str:
-        return f"{self.pe}x{self.simd}"
+        choices = [self.encoding, self.weights and f"weights in {self.weights}", self.buffer and f"in {self.buffer}"]
+        text = ", ".join([f"{self.pe}x{self.simd}", *filter(None, choices)])
+        return f"{text}, pitch {self.pitch}" if self.pitch else text
 
 
 @dataclass(frozen=True)
 class Span:
-    """A run of consecutive ops that one stage computes.
+    """A run of consecutive ops that one stage computes: each but the first reads nothing but the one before it.
 
     Parameters
     ----------
     ops : tuple of Op
         The ops, first to last.
-    types : tuple of TensorType
-        Type of the first op's input, then of each op's result.
+    inputs : tuple of TensorType
+        Types of the first op's inputs.
+    results : tuple of TensorType
+        Type of each op's result.
     """
 
     ops: tuple[Op, ...]
-    types: tuple[TensorType, ...]
+    inputs: tuple[TensorType, ...]
+    results: tuple[TensorType, ...]
 
     @property
     def name(self) -> str:
         """Name of the first op: the layer's name in the plan."""
         return self.ops[0].name
 
+    @property
+    def input(self) -> TensorType:
+        """Type of the first op's only input."""
+        (type,) = self.inputs
+        return type
+
+    @property
+    def result(self) -> TensorType:
+        """Type of the last op's result."""
+        return self.results[-1]
+
+    def first(self, count: int) -> "Span":
+        """The same run's first ops."""
+        return Span(self.ops[:count], self.inputs, self.results[:count])
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Where a stage's input comes from.
+
+    Parameters
+    ----------
+    stage : str
+        Name of the stage that gives it; empty for the pipeline's input.
+    port : int
+        Which of that stage's outputs; only a fork has several.
+    """
+
+    stage: str = ""
+    port: int = 0
+
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the pipeline.
+    """One unit of the pipeline.
 
     Parameters
     ----------
     name : str
-        Name of the first op it computes; for a gearbox, of the two stages it joins.
+        Name of the first op it computes; of a gearbox or a fork, what it is there for.
     unit : str
         Class of the hardware unit.
     ops : tuple of str
-        Names of the ops it computes; none for a gearbox.
+        Names of the ops it computes; none for a gearbox or a fork.
     folding : Folding
-        Parallelism; of a gearbox, lanes out (pe) and lanes in (simd).
+        Parallelism and choices; of a gearbox, lanes out (pe) and lanes in (simd).
     interval : int
         Cycles a sample.
     cost : Resources
         Estimated resources.
+    feeds : tuple of Feed
+        What feeds each input.
+    depths : tuple of int
+        Of a fork, beats that the FIFO of each output holds.
     """
 
     name: str
@@ -122,11 +175,13 @@ class Stage:
     folding: Folding
     interval: int
     cost: Resources
+    feeds: tuple[Feed, ...] = (Feed(),)
+    depths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Stages in pipeline order. With the graph it fixes the hardware completely.
+    """Stages in topological order. With the graph it fixes the hardware completely.
 
     Parameters
     ----------
@@ -135,7 +190,9 @@ class Plan:
     start : str
         Op whose result is streamed in.
     stages : tuple of Stage
-        From the input stream to the output stream.
+        Each is fed by stages before it; the last one gives the output.
+    interval : int
+        Cycles between two samples when neither side stalls.
     latency : int
         Cycles from a sample's first input transfer into the empty pipeline to its last output transfer.
     """
@@ -143,12 +200,8 @@ class Plan:
     board: str
     start: str
     stages: tuple[Stage, ...]
+    interval: int
     latency: int
-
-    @property
-    def interval(self) -> int:
-        """Cycles between two samples when neither side stalls: that of the slowest stage."""
-        return max(stage.interval for stage in self.stages)
 
     @property
     def cost(self) -> Resources:
@@ -162,8 +215,7 @@ class Plan:
 
     def to_json(self) -> str:
         """Text that `read_foldings` reads back."""
-        totals = {"interval": self.interval, "cost": asdict(self.cost)}
-        return json.dumps({**asdict(self), **totals}, indent=2) + "\n"
+        return json.dumps({**asdict(self), "cost": asdict(self.cost)}, indent=2) + "\n"
 
 
 def read_foldings(path: Path) -> dict[str, Folding]:
@@ -179,9 +231,13 @@ def read_foldings(path: Path) -> dict[str, Folding]:
     try:
         stages = json.loads(path.read_bytes())["stages"]
         return {
-            stage["name"]: Folding(int(stage["folding"]["pe"]), int(stage["folding"]["simd"]))
-            for stage in stages
-            if stage["ops"]
+            stage["name"]: read_folding(stage["folding"]) for stage in stages if stage["ops"]
         }
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise PlanError(f"'{path}' is no plan; 'icepop compile' writes one") from error
+
+
+def read_folding(values: Mapping[str, Any]) -> Folding:
+    """Folding of a stage in a saved plan; raises KeyError, TypeError, ValueError or OverflowError where it is none."""
+    choices = {key: str(values[key]) for key in ("encoding", "weights", "buffer") if key in values}
+    return Folding(int(values["pe"]), int(values["simd"]), **choices, pitch=int(values.get("pitch", 0)))

@@ -149,7 +149,10 @@ class TensorType:
 
 @dataclass(frozen=True)
 class Beats:
-    """How a vector travels over a stream: ``lanes`` elements a beat, the last beat padded with zero bits.
+    """How a tensor travels over a stream: pixel after pixel, ``lanes`` elements a beat.
+
+    A map (C, H, W) goes row by row, the channels of a pixel innermost; a vector is one pixel. A pixel begins with a
+    beat of its own: its last beat is padded with zero bits.
 
     Parameters
     ----------
@@ -159,16 +162,34 @@ class Beats:
         Elements of one sample.
     lanes : int
         Elements a beat.
+    pixels : int
+        Pixels of one sample; divides the length.
     """
 
     domain: Domain
     length: int
     lanes: int
+    pixels: int = 1
+
+    @staticmethod
+    def of(type: TensorType, lanes: int) -> "Beats":
+        """Layout of a tensor, whose axis 0 is its channels."""
+        return Beats(type.integers, type.length, lanes, prod(type.shape[1:]))
+
+    @property
+    def channels(self) -> int:
+        """Elements of a pixel."""
+        return self.length // self.pixels
+
+    @property
+    def pixel_beats(self) -> int:
+        """Beats of a pixel."""
+        return -(-self.channels // self.lanes)
 
     @property
     def count(self) -> int:
         """Beats of one sample."""
-        return -(-self.length // self.lanes)
+        return self.pixels * self.pixel_beats
 
     @property
     def width(self) -> int:
@@ -176,16 +197,17 @@ class Beats:
         return self.lanes * self.domain.bits
 
     def pack(self, values: IntArray) -> list[int]:
-        """Payloads of ``values`` (samples, length): ``samples * count`` integers, element 0 least significant."""
-        codes = self.domain.encode(np.asarray(values, np.int64).reshape(-1, self.length))
-        padded = np.zeros((len(codes), self.count * self.lanes), np.int64)
-        padded[:, : self.length] = codes
+        """Payloads of ``values`` (samples, length) in stream order: ``samples * count`` integers, lane 0 lowest."""
+        codes = self.domain.encode(np.asarray(values, np.int64).reshape(-1, self.channels))
+        padded = np.zeros((len(codes), self.pixel_beats * self.lanes), np.int64)
+        padded[:, : self.channels] = codes
         return pack_words(padded.reshape(-1, self.lanes), self.domain.bits)
 
     def unpack(self, payloads: Iterable[int]) -> IntArray:
-        """Values (samples, length) of whole samples' payloads; inverse of `pack`."""
-        codes = unpack_words(list(payloads), self.lanes, self.domain.bits).reshape(-1, self.count * self.lanes)
-        return self.domain.decode(codes[:, : self.length])
+        """Values (samples, length) in stream order of whole samples' payloads; inverse of `pack`."""
+        codes = unpack_words(list(payloads), self.lanes, self.domain.bits)
+        pixels = codes.reshape(-1, self.pixel_beats * self.lanes)[:, : self.channels]
+        return self.domain.decode(pixels.reshape(-1, self.length))
 
 
 def pack_words(codes: IntArray, bits: int) -> list[int]:

@@ -1,15 +1,16 @@
 """`ArgmaxScan`: the class of the largest score, one score a cycle."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 
+import numpy as np
 from amaranth import Module, Mux, Signal
 from amaranth.utils import ceil_log2
 
 from icepop.compiler.ops.argmax import ArgMax
-from icepop.compiler.ops.base import Op
 from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.types import Beats, TensorType
+from icepop.compiler.timing import Timing, streaming
+from icepop.compiler.types import Beats
 from icepop.hdl.units.base import LayerUnit, adder_cells, counter_cells, lone_registers, registered_cells
 
 
@@ -29,14 +30,13 @@ class ArgmaxScan(LayerUnit):
     """
 
     def __init__(self, span: Span, folding: Folding):
-        scores, index = span.types[0], span.types[-1]
-        super().__init__(Beats(scores.integers, scores.length, 1), Beats(index.integers, 1, 1))
+        super().__init__([Beats(span.input.integers, span.input.length, 1)], Beats.of(span.result, 1))
         self.folding = folding
 
     @staticmethod
-    def matches(ops: Sequence[Op], types: Sequence[TensorType]) -> int:
+    def matches(span: Span) -> int:
         """One ArgMax."""
-        return int(isinstance(ops[0], ArgMax))
+        return int(isinstance(span.ops[0], ArgMax))
 
     @staticmethod
     def foldings(span: Span) -> Iterator[Folding]:
@@ -44,13 +44,9 @@ class ArgmaxScan(LayerUnit):
         yield Folding()
 
     @property
-    def interval(self) -> int:
-        """Cycles a sample: one a score."""
-        return self.input.count
-
-    def departures(self, arrivals: Sequence[int]) -> list[int]:
-        """One cycle after the last score."""
-        return [arrivals[-1] + 1]
+    def timing(self) -> Timing:
+        """A score a cycle; the index leaves after the last."""
+        return streaming(self.input.count, np.arange(self.input.count) == self.input.count - 1)
 
     @cached_property
     def cost(self) -> Resources:

@@ -8,55 +8,53 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from icepop.compiler.ops.base import Op
 from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.types import Beats, TensorType
+from icepop.compiler.timing import Timing
+from icepop.compiler.types import Beats
 
 
 class StreamUnit(wiring.Component):
-    """A component with one input and one output stream, described before it is elaborated.
+    """A component with input streams and one output stream, described before it is elaborated.
 
     Parameters
     ----------
-    input, output : Beats
-        Layout of the two streams.
+    inputs : sequence of Beats
+        Layout of each input stream.
+    output : Beats
+        Layout of the output stream.
 
     Members
     -------
-    i : In(stream.Signature(unsigned(input.width)))
-        Input vector, element 0 in the least significant lane of the first beat.
+    i : In(stream.Signature(unsigned(inputs[0].width)))
+        The input, lane 0 least significant. With several inputs they are ``i0``, ``i1``, ….
     o : Out(stream.Signature(unsigned(output.width)))
-        Result.
+        The result.
     """
 
-    def __init__(self, input: Beats, output: Beats):
-        self.input = input
+    def __init__(self, inputs: Sequence[Beats], output: Beats):
+        self.inputs = tuple(inputs)
         self.output = output
-        super().__init__(
-            {
-                "i": In(stream.Signature(unsigned(input.width))),
-                "o": Out(stream.Signature(unsigned(output.width))),
-            }
-        )
+        names = ["i"] if len(self.inputs) == 1 else [f"i{k}" for k in range(len(self.inputs))]
+        self.input_names = tuple(names)
+        ports = {
+            name: In(stream.Signature(unsigned(beats.width))) for name, beats in zip(names, self.inputs, strict=True)
+        }
+        super().__init__({**ports, "o": Out(stream.Signature(unsigned(output.width)))})
+
+    @property
+    def input(self) -> Beats:
+        """Layout of the first input, which for most units is the only one."""
+        return self.inputs[0]
 
     @property
     @abstractmethod
+    def timing(self) -> Timing:
+        """How the unit moves beats, exactly."""
+
+    @property
     def interval(self) -> int:
         """Cycles a sample when neither side stalls."""
-
-    @property
-    def pace(self) -> int:
-        """Fewest cycles between two input transfers of a sample that never make the producer wait."""
-        return 1
-
-    @property
-    def spacing(self) -> int:
-        """Fewest cycles between two output transfers of a sample."""
-        return 1
-
-    @abstractmethod
-    def departures(self, arrivals: Sequence[int]) -> list[int]:
-        """Cycle of each output transfer, given the cycles of one sample's input transfers and a ready consumer."""
+        return self.timing.interval
 
     @property
     @abstractmethod
@@ -67,13 +65,12 @@ class StreamUnit(wiring.Component):
 class LayerUnit(StreamUnit):
     """A unit that computes a span of ops, made from the span and a folding."""
 
+    folding: Folding
+
     @staticmethod
     @abstractmethod
-    def matches(ops: Sequence[Op], types: Sequence[TensorType]) -> int:
-        """How many of these consecutive ops one unit takes; 0 if it cannot take the first.
-
-        ``types[0]`` is the type of the first op's input and ``types[1 + k]`` that of ``ops[k]``'s result.
-        """
+    def matches(span: Span) -> int:
+        """How many of a span's first ops one unit takes; 0 if it cannot take the first."""
 
     @staticmethod
     @abstractmethod

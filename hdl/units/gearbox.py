@@ -1,58 +1,57 @@
 # amaranth: UnusedElaboratable=no
-"""Gearboxes: streams of one vector with another number of lanes."""
+"""Gearboxes: the same tensor with another number of lanes."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from math import gcd
 
+import numpy as np
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 
 from icepop.compiler.plan import Resources
+from icepop.compiler.timing import Inlet, Timing, streaming
 from icepop.compiler.types import Beats
 from icepop.hdl.units.base import StreamUnit, registered_cells
 
 
 class Pack(StreamUnit):
-    """More lanes: ``ratio = lanes / input.lanes`` beats become one.
+    """More lanes: ``ratio = lanes / input.lanes`` beats of a pixel become one.
 
     Parameters
     ----------
     input : Beats
-        Layout of the incoming vector.
+        Layout of the incoming stream.
     lanes : int
         Lanes of the outgoing one, a multiple.
 
     Notes
     -----
-    ``interval = input.count``; a beat leaves the cycle after its last part has come. Where the vector ends inside a
+    ``interval = input.count``; a beat leaves the cycle after its last part has come. Where a pixel ends inside a
     beat, zeros fill it.
     """
 
     def __init__(self, input: Beats, lanes: int):
-        super().__init__(input, Beats(input.domain, input.length, lanes))
+        super().__init__([input], replace(input, lanes=lanes))
         self.ratio = lanes // input.lanes
-        self.padded = input.count % self.ratio > 0
+        self.padded = input.pixel_beats % self.ratio > 0
 
-    @property
-    def interval(self) -> int:
-        """Cycles a sample: a part a cycle."""
-        return self.input.count
-
-    def departures(self, arrivals: Sequence[int]) -> list[int]:
-        """One cycle after the last part of each beat."""
-        ends = [*arrivals[self.ratio - 1 :: self.ratio], *([arrivals[-1]] if self.padded else [])]
-        return [cycle + 1 for cycle in ends]
+    @cached_property
+    def timing(self) -> Timing:
+        """A part a cycle; a beat leaves after its last part."""
+        part = np.arange(1, self.input.pixel_beats + 1)
+        ends = (part % self.ratio == 0) | (part == self.input.pixel_beats)
+        return streaming(self.input.count, np.tile(ends, self.input.pixels))
 
     @cached_property
     def cost(self) -> Resources:
         """The register, and a counter; with padding one more counter and the choice of the part."""
         cells = self.output.width + self.ratio.bit_length() + 2
         if self.padded:
-            cells += self.ratio + 2 * self.input.count.bit_length()
+            cells += self.ratio + 2 * self.input.pixel_beats.bit_length()
         return Resources(lut4=cells - (0 if self.padded else self.output.width), ff=cells, cells=cells)
 
     def elaborate(self, platform: object) -> Module:
-        """Collect parts until the beat or the vector is whole."""
+        """Collect parts until the beat or the pixel is whole."""
         m = Module()
         part, last, take = Signal(range(self.ratio)), Signal(), Signal()
         m.d.comb += [
@@ -72,9 +71,9 @@ class Pack(StreamUnit):
         return m
 
     def _place(self, m: Module, part: Signal, last: Signal, take: Signal) -> None:
-        """Write each part where it belongs, the first with zeros behind it; a vector's end is a beat's end too."""
-        position = Signal(range(self.input.count))
-        end = position == self.input.count - 1
+        """Write each part where it belongs, the first with zeros behind it; a pixel's end is a beat's end too."""
+        position = Signal(range(self.input.pixel_beats))
+        end = position == self.input.pixel_beats - 1
         m.d.comb += last.eq((part == self.ratio - 1) | end)
         with m.If(take):
             m.d.sync += position.eq(Mux(end, 0, position + 1))
@@ -87,45 +86,37 @@ class Pack(StreamUnit):
 
 
 class Unpack(StreamUnit):
-    """Fewer lanes: one beat becomes ``ratio = input.lanes / lanes``, the padding of the last one dropped.
+    """Fewer lanes: one beat becomes ``ratio = input.lanes / lanes``, the padding of a pixel's last one dropped.
 
     Parameters
     ----------
     input : Beats
-        Layout of the incoming vector.
+        Layout of the incoming stream.
     lanes : int
         Lanes of the outgoing one, a divisor.
 
     Notes
     -----
-    ``interval = output.count``; part k of a beat leaves ``1 + k`` cycles after the beat has come. Where a vector has
-    several beats they must come at least ``ratio`` cycles apart.
+    ``interval = output.count``; part k of a beat leaves ``1 + k`` cycles after the beat has come.
     """
 
     def __init__(self, input: Beats, lanes: int):
-        super().__init__(input, Beats(input.domain, input.length, lanes))
+        super().__init__([input], replace(input, lanes=lanes))
         self.ratio = ratio = input.lanes // lanes
-        self.rest = self.output.count - (input.count - 1) * ratio
+        self.rest = self.output.pixel_beats - (input.pixel_beats - 1) * ratio
 
-    @property
-    def interval(self) -> int:
-        """Cycles a sample: a part a cycle."""
-        return self.output.count
-
-    @property
-    def pace(self) -> int:
-        """A beat takes as many cycles as it has parts."""
-        return self.ratio
-
-    def departures(self, arrivals: Sequence[int]) -> list[int]:
-        """One part a cycle from the cycle after each beat."""
-        parts = [cycle + 1 + k for cycle in arrivals for k in range(self.ratio)]
-        return parts[: self.output.count]
+    @cached_property
+    def timing(self) -> Timing:
+        """A part a cycle; the first part of a beat takes it."""
+        part = np.arange(self.output.pixel_beats)
+        beats = part // self.ratio + 1 + self.input.pixel_beats * np.arange(self.input.pixels)[:, None]
+        count = self.output.count
+        return Timing((Inlet(beats.reshape(-1)),), np.ones(count, np.int64), np.ones(count, bool), 1)
 
     @cached_property
     def cost(self) -> Resources:
         """The shift register, which loads and shifts, and its counters."""
-        counter = self.ratio.bit_length() + (self.input.count.bit_length() if self.rest < self.ratio else 0)
+        counter = self.ratio.bit_length() + (self.input.pixel_beats.bit_length() if self.rest < self.ratio else 0)
         return registered_cells(self.input.width + counter + 4)
 
     def elaborate(self, platform: object) -> Module:
@@ -150,18 +141,18 @@ class Unpack(StreamUnit):
         return m
 
     def _in_final_beat(self, m: Module, last: Signal) -> Value:
-        """Whether the beat held is the vector's last."""
-        if self.input.count == 1:
+        """Whether the beat held is a pixel's last."""
+        if self.input.pixel_beats == 1:
             return Const(1)
-        beat = Signal(range(self.input.count))
-        final = beat == self.input.count - 1
+        beat = Signal(range(self.input.pixel_beats))
+        final = beat == self.input.pixel_beats - 1
         with m.If(self.o.valid & self.o.ready & last):
             m.d.sync += beat.eq(Mux(final, 0, beat + 1))
         return final
 
 
 def gearboxes(source: Beats, lanes: int) -> list[StreamUnit]:
-    """Units that bring a vector to ``lanes`` lanes: none, one, or two by way of the greatest common divisor."""
+    """Units that bring a stream to ``lanes`` lanes: none, one, or two by way of the greatest common divisor."""
     common = gcd(source.lanes, lanes)
     chain: list[StreamUnit] = []
     if common < source.lanes:

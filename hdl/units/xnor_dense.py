@@ -1,7 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """`XnorDense`: a binary dense layer as XNOR-popcount processing elements."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -9,11 +9,11 @@ from amaranth import Cat, EnableInserter, Module, Mux, Signal
 from amaranth.utils import ceil_log2
 
 from icepop.compiler.encodings.binary import Binary
-from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.types import BIPOLAR, Beats, TensorType, pack_words
+from icepop.compiler.timing import Inlet, Timing, streaming
+from icepop.compiler.types import BIPOLAR, Beats, pack_words
 from icepop.hdl.memory import LUT_DEPTH, Rom, memory_cost, varying_columns
 from icepop.hdl.popcount import Popcount
 from icepop.hdl.stream import PingPong
@@ -44,16 +44,14 @@ class XnorDense(LayerUnit):
     """
 
     def __init__(self, span: Span, folding: Folding):
-        dense, source, result = span.ops[0], span.types[0], span.types[-1]
+        dense, source = span.ops[0], span.input
         threshold = span.ops[1] if len(span.ops) > 1 else None
         if not isinstance(dense, Dense) or not isinstance(threshold, Threshold | None):
             raise TypeError(f"XnorDense takes a Dense and a Threshold, not {[type(op).__name__ for op in span.ops]}")
         self.dense, self.threshold = dense, threshold
         self.folding = folding
         self.rows, self.columns = dense.weights.shape
-        super().__init__(
-            Beats(source.integers, self.columns, folding.simd), Beats(result.integers, self.rows, folding.pe)
-        )
+        super().__init__([Beats.of(source, folding.simd)], Beats.of(span.result, folding.pe))
         self.groups, self.depth = self.output.count, self.input.count
         self.popcount = Popcount(folding.simd)
         self.thresholded = threshold is not None
@@ -61,10 +59,12 @@ class XnorDense(LayerUnit):
         self.buffer = PingPong(self.input) if self.groups > 1 and self.depth > 1 else None
 
     @staticmethod
-    def matches(ops: Sequence[Op], types: Sequence[TensorType]) -> int:
-        """Dense with binary weights on bipolar inputs, and a bipolar threshold if one follows."""
-        first = ops[0]
-        if not isinstance(first, Dense) or types[0].domain != BIPOLAR or not Binary.matches(first.weights):
+    def matches(span: Span) -> int:
+        """Dense with binary weights on a bipolar vector, and a bipolar threshold if one follows."""
+        ops, first = span.ops, span.ops[0]
+        if not isinstance(first, Dense) or span.input.domain != BIPOLAR or len(span.input.shape) > 1:
+            return 0
+        if not Binary.matches(first.weights):
             return 0
         if len(ops) > 1 and isinstance(ops[1], Threshold) and ops[1].domain == BIPOLAR and (ops[1].sign == 1).all():
             return 2
@@ -73,33 +73,28 @@ class XnorDense(LayerUnit):
     @staticmethod
     def foldings(span: Span) -> Iterator[Folding]:
         """Every pair of sensible parallelisms up to `MAX_PRODUCTS`."""
-        for pe in parallelisms(span.types[1].length):
-            for simd in parallelisms(span.types[0].length):
+        for pe in parallelisms(span.results[0].length):
+            for simd in parallelisms(span.input.length):
                 if pe * simd <= MAX_PRODUCTS:
                     yield Folding(pe, simd)
 
-    @property
-    def interval(self) -> int:
-        """Cycles a sample: one for each group of rows and beat of the vector."""
-        return self.groups * self.depth
+    @cached_property
+    def timing(self) -> Timing:
+        """A result every ``depth`` cycles from when the vector is whole; without a buffer, beats count as they come."""
+        pipeline = self.accumulated + self.thresholded
+        if self.buffer is not None:
+            held = np.where(np.arange(self.groups) < self.groups - 1, 0, self.depth)
+            inlet = Inlet(np.full(self.groups, self.depth), 2 * self.depth, held)
+            return Timing((inlet,), np.full(self.groups, self.depth), np.ones(self.groups, bool), pipeline)
+        if self.groups == 1:
+            return streaming(self.depth, np.arange(self.depth) == self.depth - 1, pipeline)
+        whole = np.ones(self.groups, np.int64)
+        return Timing((Inlet(whole),), whole, whole > 0, pipeline)
 
     @property
     def accumulated(self) -> int:
         """Cycles from asking for a beat to having its sums: memory, XNOR, popcount, and the accumulator if any."""
         return 2 + self.popcount.latency + (self.depth > 1)
-
-    @property
-    def spacing(self) -> int:
-        """Cycles between two results of a sample."""
-        return self.depth
-
-    def departures(self, arrivals: Sequence[int]) -> list[int]:
-        """One result every ``depth`` cycles from when the vector is whole; one beat earlier without a buffer."""
-        pipeline = self.accumulated + self.thresholded
-        if self.groups == 1:
-            return [arrivals[-1] + pipeline]
-        start = arrivals[-1] + (self.buffer is not None)
-        return [start + (group + 1) * self.depth - 1 + pipeline for group in range(self.groups)]
 
     @cached_property
     def cost(self) -> Resources:

@@ -1,0 +1,1 @@
+"""Products: how a weight and an activation are multiplied, one kind a file."""

@@ -1,0 +1,55 @@
+"""What a source provides: the beats that a unit's core computes on, in the order in which it wants them."""
+
+from abc import abstractmethod
+
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from icepop.compiler.plan import Resources
+from icepop.compiler.timing import Inlet
+from icepop.compiler.types import Beats
+
+
+class Source(wiring.Component):
+    """Takes a stream and hands its beats to a unit's core, each as often and in the order that a program says.
+
+    Parameters
+    ----------
+    beats : Beats
+        Layout of the stream.
+
+    Members
+    -------
+    i : In(stream.Signature(beats.width))
+        The stream.
+    valid : Out(1)
+        The program's next beat can be taken.
+    take : In(1)
+        Take it; only while ``valid``.
+    data : Out(beats.width)
+        The beat taken last, from the cycle after.
+    inside : Out(1)
+        Whether that beat lies on the map; where not, it is padding and ``data`` may be anything.
+    """
+
+    def __init__(self, beats: Beats):
+        self.beats = beats
+        super().__init__(
+            {
+                "i": In(stream.Signature(beats.width)),
+                "valid": Out(1),
+                "take": In(1),
+                "data": Out(beats.width),
+                "inside": Out(1, init=1),
+            }
+        )
+
+    @property
+    @abstractmethod
+    def inlet(self) -> Inlet:
+        """How the stream is taken, for the unit's steps."""
+
+    @property
+    @abstractmethod
+    def cost(self) -> Resources:
+        """Estimated resources; EBR exactly."""
