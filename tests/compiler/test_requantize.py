@@ -12,7 +12,8 @@ from icepop.compiler.integerize import materialize
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.requantize import MultiplyAddShift, multiply_add_shift
-from icepop.compiler.steps import Round, Scale, Shift
+from icepop.compiler.steps.affine import Scale, Shift
+from icepop.compiler.steps.quantizers import Round
 from icepop.compiler.symbols import Symbol
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 
