@@ -1,6 +1,7 @@
 """What units have in common that apply a function of its own to every channel: a beat in, a beat out."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -153,3 +154,9 @@ def lane_counts(span: Span) -> list[int]:
     """Numbers of lanes worth considering; those that divide the channels where nothing could pad a beat."""
     channels = span.input.shape[0]
     return [pe for pe in parallelisms(channels) if has_zero(span) or channels % pe == 0]
+
+
+def joined(words: Sequence[int], bits: int, lanes: int) -> list[int]:
+    """Words of whole beats from those of their lanes, lane 0 lowest."""
+    beats = (words[start : start + lanes] for start in range(0, len(words), lanes))
+    return [sum(word << bits * lane for lane, word in enumerate(beat)) for beat in beats]

@@ -27,7 +27,7 @@ def ordinal(x: Value, domain: Domain) -> Value:
 
 
 def cuts(thresholds: IntArray, sign: IntArray, domain: Domain) -> IntArray:
-    """Ordinals that decide comparisons: ``sign * x >= threshold`` is ``ordinal >= cut``, or its opposite where sign is -1.
+    """Ordinals that decide comparisons: ``sign * x >= threshold`` is ``ordinal >= cut``, or not, where sign is -1.
 
     A cut lies in ``[0, reach]``, where ``reach`` is one more than the largest ordinal of the domain.
 
@@ -76,8 +76,8 @@ def segments(bits: int) -> list[int]:
 def reaches(m: Module, x: Value, shortfall: Value, bits: int) -> Value:
     """Whether x is at least a cut, both unsigned, ``delay(bits)`` cycles later.
 
-    ``x >= cut`` is the carry of ``x + ~cut + 1``. Carry chains take their operands as they are, so constants are kept as
-    their complement, ``shortfall = ~cut``: inverters would cost a cell a bit.
+    ``x >= cut`` is the carry of ``x + ~cut + 1``. Carry chains take their operands as they are, so constants are kept
+    as their complement, ``shortfall = ~cut``: inverters would cost a cell a bit.
 
     Of more than `SEGMENT` bits each segment tells whether it is larger and whether it is at least as large, in chains
     of their own (carry select); a register behind these, and the lower segments decide between the two.
@@ -90,7 +90,7 @@ def reaches(m: Module, x: Value, shortfall: Value, bits: int) -> Value:
         reached = carry(here, there, 1)
         if not delay(bits):
             return reached
-        # registers hold the opposite: the end of a chain then is a look-up table, which shares its cell with the register
+        # registers hold the opposite: a chain then ends in a look-up table, which shares its register's cell
         smaller, most = Signal(), Signal()
         m.d.sync += smaller.eq(~reached)
         if position:

@@ -11,7 +11,7 @@ from icepop.compiler import requantize
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.types import Domain
-from icepop.hdl.channelwise import ChannelUnit, Parameters, lane_counts
+from icepop.hdl.channelwise import ChannelUnit, Parameters, joined, lane_counts
 from icepop.hdl.comparator import ordinal, origin
 from icepop.hdl.levels import code_cost, code_of, level_bits
 from icepop.hdl.multiply_add import MultiplyAdd
@@ -101,12 +101,8 @@ class MultiplyAddShift(ChannelUnit):
     @cached_property
     def parameters(self) -> Parameters:
         """Words of the multipliers."""
-        pe, words = self.folding.pe, self.multiply.words
-        joined = [
-            sum(word << (self.multiply.word_bits * k) for k, word in enumerate(words[start : start + pe]))
-            for start in range(0, len(words), pe)
-        ]
-        return Parameters(self.multiply.word_bits * pe, joined)
+        bits = self.multiply.word_bits
+        return Parameters(bits * self.folding.pe, joined(self.multiply.words, bits, self.folding.pe))
 
     @cached_property
     def lanes_cost(self) -> Resources:

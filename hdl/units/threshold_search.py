@@ -10,7 +10,7 @@ from amaranth.utils import ceil_log2
 
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.types import IntArray, pack_words
+from icepop.compiler.types import IntArray
 from icepop.hdl.channelwise import ChannelUnit, Parameters
 from icepop.hdl.comparator import BEYOND, compare_cost, cuts, delay, ordinal, ordinal_bits, reaches
 from icepop.hdl.levels import code_cost, code_of, level_bits, needs_sum
@@ -32,7 +32,7 @@ class ThresholdSearch(ChannelUnit):
     span : Span
         A `Threshold` of at least five levels.
     folding : Folding
-        One lane.
+        One lane, whatever it says.
 
     Notes
     -----
@@ -44,7 +44,7 @@ class ThresholdSearch(ChannelUnit):
         (op,) = span.ops
         if not isinstance(op, Threshold):
             raise TypeError(f"ThresholdSearch takes a Threshold, not a {type(op).__name__}")
-        super().__init__(span, folding)
+        super().__init__(span, Folding())
         self.bits = ordinal_bits(self.input.domain)
         self.stages = level_bits(self.output.domain)
         self.mixed = len(np.unique(op.sign)) > 1

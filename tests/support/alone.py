@@ -32,10 +32,8 @@ class Alone(wiring.Component):
         self.taps: tuple[Tap, ...] = ()
         times = schedule([Node(unit.timing, ((-1, 0),))], unit.input.count, unit.output.count)
         self.plan = Cycles(times.interval, times.latency)
-        streams = (stream.Signature(unsigned(beats.width)) for beats in (unit.input, unit.output))
-        super().__init__(
-            {name: flow(signature) for name, flow, signature in zip("io", (In, Out), streams, strict=True)}
-        )
+        i, o = (stream.Signature(unsigned(beats.width)) for beats in (unit.input, unit.output))
+        super().__init__({"i": In(i), "o": Out(o)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
