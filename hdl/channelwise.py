@@ -10,12 +10,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from icepop.compiler.errors import PlanError
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.timing import Timing, streaming
 from icepop.compiler.types import Beats
 from icepop.hdl.memory import LUT_DEPTH, Rom
-from icepop.hdl.units.base import LayerUnit, counter_cells, lone_registers, parallelisms, registered_cells
+from icepop.hdl.units.base import LayerUnit, counter_cells, lone_registers, registered_cells
 
 
 class Parameters(wiring.Component):
@@ -87,11 +86,6 @@ class ChannelUnit(LayerUnit):
     def __init__(self, span: Span, folding: Folding):
         super().__init__([Beats.of(span.input, folding.pe)], Beats.of(span.result, folding.pe))
         self.folding = folding
-        if self.input.channels % folding.pe and not has_zero(span):
-            raise PlanError(
-                f"layer '{span.name}' cannot be folded {folding}: its results are never 0, which is what pads a beat; "
-                f"use a pe that divides {self.input.channels}"
-            )
 
     @property
     @abstractmethod
@@ -142,18 +136,6 @@ class ChannelUnit(LayerUnit):
         m.d.comb += self.o.payload.eq(self.compute(core, self.i.payload, parameters))
         m.submodules.core = EnableInserter(advance)(core)
         return m
-
-
-def has_zero(span: Span) -> bool:
-    """Whether some result has the code 0."""
-    domain = span.result.integers
-    return domain.step > 1 or domain.lo <= 0 <= domain.hi
-
-
-def lane_counts(span: Span) -> list[int]:
-    """Numbers of lanes worth considering; those that divide the channels where nothing could pad a beat."""
-    channels = span.input.shape[0]
-    return [pe for pe in parallelisms(channels) if has_zero(span) or channels % pe == 0]
 
 
 def joined(words: Sequence[int], bits: int, lanes: int) -> list[int]:

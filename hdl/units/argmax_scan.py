@@ -67,7 +67,7 @@ class ArgmaxScan(LayerUnit):
         bits, index = self.input.width, self.output.width
         control = Resources(lut4=5, ff=1, cells=9)
         parts = [adder_cells(bits), lone_registers(bits + index), counter_cells(self.interval), registered_cells(index)]
-        for low, high in self.segments[1:]:  # equality of the segment before, verdict and flags, and the parts that wait
+        for low, high in self.segments[1:]:  # equality before it, the verdict and flags, and the parts that wait
             parts += [registered_cells(4 + (high - low) // 2), lone_registers(high + index + 2)]
         return Resources.total([*parts, control])
 

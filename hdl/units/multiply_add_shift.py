@@ -11,9 +11,9 @@ from icepop.compiler import requantize
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.types import Domain
-from icepop.hdl.channelwise import ChannelUnit, Parameters, joined, lane_counts
+from icepop.hdl.channelwise import ChannelUnit, Parameters, joined
 from icepop.hdl.comparator import ordinal, origin
-from icepop.hdl.levels import code_cost, code_of, level_bits
+from icepop.hdl.levels import check_padding, code_cost, code_of, lane_counts, level_bits
 from icepop.hdl.multiply_add import MultiplyAdd
 from icepop.hdl.units.base import adder_cells, registered_cells
 
@@ -54,6 +54,7 @@ class MultiplyAddShift(ChannelUnit):
         found = requantized(op, span.input.integers) if isinstance(op, Threshold) else None
         if found is None:
             raise TypeError(f"MultiplyAddShift takes a Threshold that is one, not '{span.name}'")
+        check_padding(span, folding)
         super().__init__(span, folding)
         self.found, self.level_bits = found, level_bits(self.output.domain)
         self.multiply = self._datapath()
@@ -132,7 +133,7 @@ class MultiplyAddShift(ChannelUnit):
         m.submodules[f"multiply_{k}"] = multiply = self._datapath()
         m.d.comb += [multiply.x.eq(ordinal(x, self.input.domain)), multiply.word.eq(word)]
         level = self._tied(m, multiply.o)
-        domain, count = self.output.domain, self.level_bits
+        domain, count = self.output.domain, self.lane_counts, level_bits
         inside = level[:count]
         below, above = level[-1], level[count:].any() | (inside > domain.size - 1)
         first, last = domain.encode(np.array([domain.lo, domain.hi])).tolist()

@@ -11,8 +11,9 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.types import IntArray, pack_words
-from icepop.hdl.channelwise import ChannelUnit, Parameters, lane_counts
+from icepop.hdl.channelwise import ChannelUnit, Parameters
 from icepop.hdl.comparator import BEYOND, compare_cost, cuts, delay, ordinal, ordinal_bits, reaches
+from icepop.hdl.levels import check_padding, lane_counts
 from icepop.hdl.units.base import lone_registers, registered_cells
 
 MOST = 15
@@ -42,6 +43,7 @@ class ThresholdCompare(ChannelUnit):
         (op,) = span.ops
         if not isinstance(op, Threshold):
             raise TypeError(f"ThresholdCompare takes a Threshold, not a {type(op).__name__}")
+        check_padding(span, folding)
         super().__init__(span, folding)
         self.op = op
         self.bits = ordinal_bits(self.input.domain)
