@@ -10,6 +10,7 @@ from icepop.compiler.input_format import InputFormat, parse_format
 from icepop.compiler.layers import UnitLibrary
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.passes.bind_input import bind_input
+from icepop.compiler.passes.join_encodes import join_encodes
 from icepop.compiler.passes.lower import lower
 from icepop.compiler.plan import Folding, Plan, Resources, read_foldings
 from icepop.compiler.search import search
@@ -67,11 +68,13 @@ def load_network(path: Path, input: str | None = None, plan: Path | None = None)
     if input is None and plan is not None:
         input = read_input(plan)
     graph, format = load_graph(path), None
-    if input is not None:
+    if input is None:
+        graph = join_encodes(graph)
+        start = next((op.name for op in graph.ops if isinstance(op, Encode)), graph.input.name)
+    else:
         format = parse_format(input)
         graph = bind_input(graph, format)
-    encodes = [op.name for op in graph.ops if isinstance(op, Encode)]
-    start = encodes[0] if len(encodes) == 1 and format is None else graph.input.name
+        start = graph.input.name
     return Network(graph, lower(graph), start, format)
 
 
