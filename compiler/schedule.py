@@ -146,15 +146,20 @@ def schedule(nodes: Sequence[Node], inputs: int, outputs: int, samples: int = SA
     feed = wire()
     for _ in range(inputs * samples):
         feed.offered.tell(0)
-    wires = [[wire() for _ in node.depths or (None,)] for node in nodes]
-    streams = [[feed if index < 0 else wires[index][port] for index, port in node.sources] for node in nodes]
-    result = wires[-1][0]
-    ready.append(sink(result))
-    for node, ins, outs in zip(nodes, streams, wires, strict=True):
+    streams: list[list[Wire]] = []
+    wires: list[list[Wire]] = []
+    for node in nodes:
+        ins = [feed if index < 0 else wires[index][port] for index, port in node.sources]
+        # of a unit without a cycle of its own the output is the input
+        outs = [wire() for _ in node.depths or (None,)] if node.timing.latency else ins
         if node.depths:
             ready.append(fork(node.timing.latency, ins[0], outs, node.depths))
-        else:
+        elif node.timing.latency:
             ready.extend(unit(node.timing, ins, Pipeline(node.timing.latency, outs[0], Times(ready))))
+        streams.append(ins)
+        wires.append(outs)
+    result = wires[-1][0]
+    ready.append(sink(result))
     while ready and len(result.taken) < outputs * samples:
         process = ready.popleft()
         next(process).waiting.append(process)
@@ -172,11 +177,11 @@ def schedule(nodes: Sequence[Node], inputs: int, outputs: int, samples: int = SA
 
 
 def sink(wire: Wire) -> Process:
-    """Take every beat when it is offered."""
+    """Take every beat when it is offered, one a cycle: all of the network's input is offered at once."""
     for beat in count():
         while len(wire.offered) <= beat:
             yield wire.offered
-        wire.taken.tell(wire.offered[beat])
+        wire.taken.tell(max(wire.offered[beat], wire.taken[-1] + 1 if beat else 0))
 
 
 def fork(latency: int, source: Wire, outs: Sequence[Wire], depths: Sequence[int | None]) -> Process:

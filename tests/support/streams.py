@@ -69,6 +69,7 @@ def run(
     held: dict[str, int] = {}
     m = Module()
     m.submodules.dut = component
+    m.d.sync += Signal().eq(1)  # wires have no clock of their own
     flags = Signal(2 * len(flows))
     m.d.comb += flags.eq(Cat(chain.from_iterable((stream.valid, stream.ready) for stream in streams.values())))
     payloads = [Value.cast(stream.payload) for stream in streams.values()]
