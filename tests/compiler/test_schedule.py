@@ -214,5 +214,5 @@ def test_a_schedule_names_how_far_a_network_came() -> None:
     fork = Node(streaming(4, latency=2), ((-1, 0),), (1, 1))
     joined = np.array([1, 2, 3, 4, 4, 4, 4, 4]), np.array([0, 0, 0, 0, 1, 2, 3, 4])
     join = Node(Timing(tuple(map(Inlet, joined)), np.ones(8, np.int64), np.ones(8, bool), 1), ((0, 0), (0, 1)))
-    with pytest.raises(RuntimeError, match="^the pipeline stands still after 1 of 32 beats$"):
+    with pytest.raises(RuntimeError, match=r"^the pipeline stands still after 1 of 32 beats$"):
         schedule([fork, join], 4, 8, 4)
