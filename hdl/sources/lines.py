@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib.wiring import Out
 from amaranth.utils import bits_for, ceil_log2
 
 from icepop.compiler.ops.window import Window
@@ -17,7 +18,7 @@ from icepop.hdl.sources.base import Source
 from icepop.hdl.sources.loops import Loops, at_end, at_least
 from icepop.hdl.sources.window_program import LEVELS, Axis, WindowProgram, axes
 
-X, Y = LEVELS.index("x"), LEVELS.index("y")
+REPEAT, X, Y = (LEVELS.index(level) for level in ("repeat", "x", "y"))
 
 
 class LineSource(Source):
@@ -38,12 +39,17 @@ class LineSource(Source):
     groups : int
         Readings of each window.
     conv_groups : int
-        Convolution groups; divides ``groups``. The lanes must divide a group's channels.
+        Convolution groups; divides ``groups`` and a pixel's beats.
+
+    Members
+    -------
+    ends : Out(1)
+        The beat that can be taken is the last one of its reading.
 
     Raises
     ------
     ValueError
-        The map has more than two axes, or a beat would hold channels of two groups.
+        The map has more than two axes, or the groups do not divide.
 
     Notes
     -----
@@ -64,7 +70,7 @@ class LineSource(Source):
         self.program = WindowProgram(beats, rows, columns, groups // conv_groups, conv_groups)
         depth = (self.program.reach + self.program.slack) * beats.pixel_beats
         self.ram = Ram(beats.width, 1 << ceil_log2(depth))
-        super().__init__(beats)
+        super().__init__(beats, {"ends": Out(1)})
 
     @property
     def depth(self) -> int:
@@ -128,11 +134,16 @@ class LineSource(Source):
         loops = Loops(m, program.counts, self.take)
         for level in range(5):
             loops.count(level)
-        x = self._position(m, loops, program.columns, X, program.column_jumps)
-        y = self._position(m, loops, program.rows, Y, program.row_jumps)
+        x = self._position(m, loops, program.columns, X, program.column_strides)
+        y = self._position(m, loops, program.rows, Y, program.row_strides)
         self._wait(m, loops, x, y, pixel)
-        address = loops.follow(program.address_jumps, ceil_log2(self.depth), program.origin)
-        m.d.comb += [ram.address.eq(address), ram.en.eq(self.take), self.data.eq(ram.data)]
+        address = loops.follow(program.address_strides, ceil_log2(self.depth), program.origin)
+        m.d.comb += [
+            ram.address.eq(address),
+            ram.en.eq(self.take),
+            self.data.eq(ram.data),
+            self.ends.eq(Cat(loops.lasts[:REPEAT]).all()),
+        ]
         if program.columns.padded or program.rows.padded:
             with m.If(self.take):
                 m.d.sync += self.inside.eq(on_map(x, program.columns) & on_map(y, program.rows))
@@ -158,12 +169,12 @@ class LineSource(Source):
             writing.count(0)
             m.d.comb += pixel.eq(writing.ends[1])
 
-    def _position(self, m: Module, loops: Loops, axis: Axis, level: int, jumps: Sequence[int]) -> Value:
+    def _position(self, m: Module, loops: Loops, axis: Axis, level: int, strides: Sequence[int]) -> Value:
         """Position of the tap on an axis, counted from the padding's first pixel; of no use without padding."""
         if not axis.padded:
             loops.count(level)
             return Const(0)
-        position = loops.follow(jumps, bits_for(axis.last)) if axis.last else Const(0, 1)
+        position = loops.follow(strides, bits_for(axis.last)) if axis.last else Const(0, 1)
         if axis.count > 1:
             m.d.comb += loops.lasts[level].eq(at_end(position, axis.last))
         return position

@@ -1,6 +1,7 @@
 """`Loops`: nested loops in hardware, and registers that follow them by adding constants."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 
@@ -16,6 +17,8 @@ class Loops:
         Turns of each loop.
     step : Value
         Take a turn.
+    begun : bool
+        Whether they begin a turn further.
 
     Attributes
     ----------
@@ -25,8 +28,10 @@ class Loops:
         Whether ``step`` ends the last turn of all loops before each, so that it turns; one more for all of them.
     """
 
-    def __init__(self, m: Module, counts: Sequence[int], step: Value):
+    def __init__(self, m: Module, counts: Sequence[int], step: Value, begun: bool = False):
         self.m, self.counts = m, counts
+        turning = (level for level, count in enumerate(counts) if count > 1)
+        self.begun = next(turning, None) if begun else None
         self.lasts: list[Value] = [
             Signal(name=f"last_{level}") if count > 1 else Const(1) for level, count in enumerate(counts)
         ]
@@ -38,18 +43,46 @@ class Loops:
                 m.d.comb += end.eq(self.ends[-1] & self.lasts[level])
             self.ends.append(end)
 
-    def count(self, level: int) -> None:
-        """Drive a loop's last turn by a counter."""
-        count = self.counts[level]
-        if count > 1:
-            turn = Signal(range(count), name=f"turn_{level}")
-            self.m.d.comb += self.lasts[level].eq(at_end(turn, count - 1))
-            with self.m.If(self.ends[level]):
-                self.m.d.sync += turn.eq(Mux(self.lasts[level], 0, turn + 1))
+    def count(self, level: int, final: int = 0) -> Value:
+        """Drive a loop's last turn by a counter, which is returned.
 
-    def follow(self, jumps: Sequence[int], bits: int, start: int = 0) -> Signal:
-        """Register that changes by ``jumps[level]`` when a loop turns, modulo ``2**bits``; the last one is for all."""
+        Parameters
+        ----------
+        level : int
+            The loop.
+        final : int
+            Turns it takes while the loop around it is in its last turn; 0 if no less than else.
+        """
+        count = self.counts[level]
+        if count == 1:
+            return Const(0)
+        turn = Signal(range(count), name=f"turn_{level}", init=level == self.begun)
+        last = at_end(turn, count - 1)
+        if 0 < final < count:
+            last |= self.lasts[level + 1] & at_end(turn, final - 1)
+        self.m.d.comb += self.lasts[level].eq(last)
+        with self.m.If(self.ends[level]):
+            self.m.d.sync += turn.eq(Mux(self.lasts[level], 0, turn + 1))
+        return turn
+
+    def follow(self, strides: Sequence[int], bits: int, start: int = 0) -> Signal:
+        """Register that counts the turns, modulo ``2**bits``.
+
+        Parameters
+        ----------
+        strides : sequence of int
+            How much more it is when each loop is a turn further and all inside it are at their start; the last one is
+            for a turn of all loops.
+        bits : int
+            Width.
+        start : int
+            What it is at first.
+        """
+        spent = accumulate(((count - 1) * s for count, s in zip(self.counts, strides, strict=False)), initial=0)
+        jumps = [stride - inner for stride, inner in zip(strides, spent, strict=True)]
         first = next(level for level, jump in enumerate(jumps) if jump)
+        if self.begun is not None:
+            start += jumps[self.begun]
         value = Signal(bits, init=start % (1 << bits))
         with self.m.If(self.ends[first]):
             self.m.d.sync += value.eq(value + self.choose(first, [Const(jump % (1 << bits), bits) for jump in jumps]))

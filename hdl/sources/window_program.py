@@ -122,9 +122,8 @@ class WindowProgram:
     def __post_init__(self) -> None:
         if self.rows.size * self.columns.size != self.beats.pixels:
             raise ValueError(f"map must have {self.beats.pixels} pixels, not {self.rows.size}x{self.columns.size}")
-        if self.groups > 1 and self.beats.channels % (self.groups * self.beats.lanes):
-            part = self.beats.channels // self.groups
-            raise ValueError(f"lanes must divide the {part} channels of a group, not {self.beats.lanes}")
+        if self.beats.pixel_beats % self.groups:
+            raise ValueError(f"groups must divide the {self.beats.pixel_beats} beats of a pixel, not {self.groups}")
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -148,31 +147,23 @@ class WindowProgram:
         """Number of the first window's first tap in the raster of beats, not positive."""
         return -(self.rows.before * self.columns.size + self.columns.before) * self.beats.pixel_beats
 
-    def jumps(self, strides: Sequence[int]) -> list[int]:
-        """What a number changes by when each loop turns, if ``strides`` are its changes with all inner loops at rest.
-
-        One stride for each level, and one for the next sample.
-        """
-        spent = np.cumsum([0, *((count - 1) * s for count, s in zip(self.counts, strides, strict=False))])
-        return [stride - int(inner) for stride, inner in zip(strides, spent, strict=True)]
-
-    @cached_property
-    def address_jumps(self) -> list[int]:
-        """Changes of the beat's number in the stream."""
+    @property
+    def address_strides(self) -> tuple[int, ...]:
+        """How far a turn of each loop, and the next sample, is in the stream, in beats."""
         pixel, line = self.beats.pixel_beats, self.beats.pixel_beats * self.columns.size
         x, y = self.columns, self.rows
         taps = (1, x.dilation * pixel, y.dilation * line)
-        return self.jumps((*taps, 0, self.counts[0], x.stride * pixel, y.stride * line, self.beats.count))
+        return (*taps, 0, self.counts[0], x.stride * pixel, y.stride * line, self.beats.count)
 
-    @cached_property
-    def column_jumps(self) -> list[int]:
-        """Changes of the column that is read."""
-        return self.jumps((0, self.columns.dilation, 0, 0, 0, self.columns.stride, 0, 0))
+    @property
+    def column_strides(self) -> tuple[int, ...]:
+        """How far it is in columns."""
+        return (0, self.columns.dilation, 0, 0, 0, self.columns.stride, 0, 0)
 
-    @cached_property
-    def row_jumps(self) -> list[int]:
-        """Changes of the row that is read."""
-        return self.jumps((0, 0, self.rows.dilation, 0, 0, 0, self.rows.stride, 0))
+    @property
+    def row_strides(self) -> tuple[int, ...]:
+        """How far it is in rows."""
+        return (0, 0, self.rows.dilation, 0, 0, 0, self.rows.stride, 0)
 
     @cached_property
     def needs(self) -> Counts:

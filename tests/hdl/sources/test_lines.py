@@ -23,12 +23,12 @@ from icepop.sim.bench import Stall, Stimulus, silent
 
 
 class Reader(wiring.Component):
-    """Takes a source's beats as a unit's core does, and gives each with whether it is inside above it."""
+    """Takes a source's beats as a unit's core does, and gives each, above it inside and ends."""
 
     def __init__(self, source: LineSource):
         self.source = source
         width = source.beats.width
-        super().__init__({"i": In(stream.Signature(unsigned(width))), "o": Out(stream.Signature(unsigned(width + 1)))})
+        super().__init__({"i": In(stream.Signature(unsigned(width))), "o": Out(stream.Signature(unsigned(width + 2)))})
 
     @property
     def timing(self) -> Timing:
@@ -47,7 +47,10 @@ class Reader(wiring.Component):
         advance = Signal()
         m.d.comb += [advance.eq(~self.o.valid | self.o.ready), source.take.eq(source.valid & advance)]
         core.d.sync += self.o.valid.eq(source.valid)
-        m.d.comb += self.o.payload.eq(Cat(source.data & source.inside.replicate(len(source.data)), source.inside))
+        ends = Signal()
+        core.d.sync += ends.eq(source.ends)
+        data = source.data & source.inside.replicate(len(source.data))
+        m.d.comb += self.o.payload.eq(Cat(data, source.inside, ends))
         m.submodules.core = EnableInserter(advance)(core)
         return m
 
@@ -85,7 +88,11 @@ class Case:
         padded[..., :part] = rows * inside
         codes = padded.reshape(-1, lanes)
         flags = np.repeat(inside.reshape(-1), padded.shape[-1] // lanes)
-        return [word + (int(flag) << 3 * lanes) for word, flag in zip(pack_words(codes, 3), flags, strict=True)]
+        cycles = prod(self.source.program.counts[:3])
+        return [
+            word + (int(flag) << 3 * lanes) + ((k % cycles == cycles - 1) << 3 * lanes + 1)
+            for k, (word, flag) in enumerate(zip(pack_words(codes, 3), flags, strict=True))
+        ]
 
 
 def window(
@@ -190,8 +197,8 @@ def test_refusals() -> None:
         LineSource(beats, (1, 2, 3), window((1, 1, 1)))
     with pytest.raises(ValueError, match="6 pixels, not 2x4"):
         LineSource(beats, (2, 4), window((1, 1)))
-    with pytest.raises(ValueError, match="lanes must divide the 1 channels of a group, not 2"):
-        LineSource(beats, (2, 3), window((1, 1)), 4, 4)
+    with pytest.raises(ValueError, match="groups must divide the 2 beats of a pixel, not 3"):
+        LineSource(beats, (2, 3), window((1, 1)), 3, 3)
     with pytest.raises(ValueError, match="evenly to 2 convolution groups, not 3"):
         LineSource(beats, (2, 3), window((1, 1)), 3, 2)
 
