@@ -131,10 +131,18 @@ class Search:
         return min(chains, key=lambda chain: chain.price(ebr_price), default=None)
 
     def _candidates(self, k: int, interval: int, ebr_price: int) -> list[Unit]:
-        """Units of a layer that are fast enough; of those with equal streams only the cheapest."""
+        """Units of a layer that are fast enough; of those with equal streams only the cheapest.
+
+        Outside the pipeline elements travel without gaps, so at its ends the lanes divide a pixel.
+        """
+        layer = self.layers[k]
+        known = {each.result for each in self.layers}
+        outside = [source not in known for source in layer.sources]
+        last = layer is self.layers[-1]
         best: dict[tuple[object, ...], tuple[int, Unit]] = {}
         for unit in self.choices[k]:
-            if unit.timing.interval <= interval:
+            gapless = all(beats.gapless for beats, end in zip(unit.inputs, outside, strict=True) if end)
+            if unit.timing.interval <= interval and gapless and (unit.output.gapless or not last):
                 streams = (*(beats.lanes for beats in unit.inputs), unit.output.lanes, unit.timing.spacing)
                 value = price(unit.cost, ebr_price)
                 if streams not in best or value < best[streams][0]:
