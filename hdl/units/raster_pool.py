@@ -110,7 +110,7 @@ class RasterPool(LayerUnit):
         starts_row, ends_row, in_row = self._windows(loops, self.rows, 3)
         fresh, counted = Signal(init=1), Signal(init=1)
         closes = Signal(init=self.rows.kernel * self.columns.kernel == 1)
-        now = Signal.like(beat) if self.pooling.by_channel else Const(0)
+        now = Signal(len(beat)) if self.pooling.by_channel else Const(0)
         inside = in_column & in_row
         with m.If(take):
             m.d.sync += [
@@ -143,7 +143,7 @@ class RasterPool(LayerUnit):
             m.submodules.ram = ram = self.ram
             pixel = self.input.pixel_beats
             address = loops.follow((1, 0, pixel, 0, 0, 0), ceil_log2(self.words))
-            written, follows = Signal.like(address), Signal()
+            written, follows = Signal(len(address)), Signal()
             with m.If(take):
                 m.d.sync += [written.eq(address), follows.eq(again)]
             m.d.comb += [
