@@ -31,17 +31,18 @@ def spans(kind: type[LayerUnit]) -> list[Span]:
     """Every run of ops in the pool that a unit takes."""
     found = []
     for graph in POOL:
-        types = [graph.types[op.name] for op in graph.ops]
         for k in range(1, len(graph.ops)):
-            count = kind.matches(graph.ops[k:], types[k - 1 :])
-            if count:
-                found.append(Span(graph.ops[k : k + count], tuple(types[k - 1 : k + count])))
+            ops = graph.ops[k:]
+            inputs = tuple(graph.types[name] for name in ops[0].inputs)
+            run = Span(ops, inputs, tuple(graph.types[op.name] for op in ops))
+            if count := kind.matches(run):
+                found.append(run.first(count))
     return found
 
 
 def alone(span: Span, folding: Folding) -> Accelerator:
     """Accelerator of nothing but a span."""
-    graph = Graph((Input(span.ops[0].inputs[0], (), span.types[0]), *span.ops))
+    graph = Graph((Input(span.ops[0].inputs[0], (), span.input), *span.ops))
     pins = {span.name: folding} if folding != Folding() else {}
     return Accelerator(graph, search(graph, graph.input.name, unit_library(), "test", UNBOUNDED, pins=pins), taps=True)
 
@@ -69,8 +70,8 @@ def test_results_and_cycles_are_exact_at_every_folding(name: str) -> None:
     rng = np.random.default_rng(2)
     for span, folding in cases(KINDS[name], each=5):
         design = alone(span, folding)
-        domain = span.types[0].integers
-        codes = rng.choice(np.arange(domain.lo, domain.hi + 1, domain.step), (6, *span.types[0].shape))
+        domain = span.input.integers
+        codes = rng.choice(np.arange(domain.lo, domain.hi + 1, domain.step), (6, *span.input.shape))
         report = simulate(design, codes, "amaranth", STALLS)
         assert report.mismatch is None, (folding, report.message)
         assert report.exact == 6
