@@ -1,8 +1,9 @@
 # amaranth: UnusedElaboratable=no
 """`MatrixVector`: dense layers and convolutions, on processing elements that each keep a row's accumulator."""
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import product
 
 import numpy as np
 from amaranth import Cat, EnableInserter, Module, Signal
@@ -15,19 +16,17 @@ from icepop.compiler.ops.linear import LINEAR
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.timing import Timing
-from icepop.compiler.types import Beats, Domain
+from icepop.compiler.types import Beats
 from icepop.hdl.comparison import Comparison
+from icepop.hdl.layer_products import products, worthwhile
 from icepop.hdl.memory import LUT_DEPTH, Rom
 from icepop.hdl.processing import ProcessingElement
-from icepop.hdl.products.base import Operands, Product
-from icepop.hdl.products.registry import matching
+from icepop.hdl.products.base import Product
 from icepop.hdl.row_numbers import RowNumbers
 from icepop.hdl.row_sums import RowSums
 from icepop.hdl.sequencer import Sequencer
-from icepop.hdl.sources.direct import Direct
-from icepop.hdl.sources.held import Held
-from icepop.hdl.sources.ping_pong import PingPong
-from icepop.hdl.sources.registers import Registers
+from icepop.hdl.sources.choice import source_for, waits
+from icepop.hdl.sources.lines import LineSource
 from icepop.hdl.sources.vector import VectorSource
 from icepop.hdl.tiling import Tiling
 from icepop.hdl.units.base import LayerUnit, lone_registers, parallelisms, registered_cells
@@ -83,8 +82,10 @@ class MatrixVector(LayerUnit):
     def matches(span: Span) -> int:
         """A layer with a product for its weights, and a threshold of one level if one follows."""
         op, source = span.ops[0], span.input
-        if not isinstance(op, LINEAR) or not supported(op) or not products(op, source.shape, source.integers, 1):
+        if not isinstance(op, LINEAR) or not products(op, source.shape, source.integers, 1):
             return 0
+        if isinstance(op, Conv) and (len(op.window.kernel) > 2 or op.groups > 1 == op.weights.shape[1]):
+            return 0  # no windows of more axes; a row for each channel alone reads too little to share
         return 2 if len(span.ops) > 1 and single(span.ops[1]) else 1
 
     @staticmethod
@@ -93,27 +94,21 @@ class MatrixVector(LayerUnit):
         op, source = linear(span.ops[0]), span.input
         whole = Tiling.of(op, source.shape, 1, 1)
         for simd in parallelisms(whole.channels):
-            names = encodings(products(op, source.shape, source.integers, simd))
+            encodings = [each.name for each in worthwhile(products(op, source.shape, source.integers, simd))]
             for pe in parallelisms(whole.rows):
                 if pe * simd > MAX_PRODUCTS or (whole.groups > 1 and (whole.rows % pe or whole.channels % simd)):
                     continue
                 tiling = Tiling.of(op, source.shape, pe, simd)
-                waits = tiling.tiles > 1 and 1 < tiling.depth <= MAX_REGISTERS // (simd * source.integers.bits)
-                for encoding in names:
-                    for weights in ("ebr", "lut") if LUT_DEPTH < tiling.words <= MAX_LUT_DEPTH else ("",):
-                        for buffer in ("ebr", "registers") if waits else ("",):
-                            yield Folding(pe, simd, encoding, weights, buffer)
+                small = tiling.depth * simd * source.integers.bits <= MAX_REGISTERS
+                buffers = ("ebr", "registers") if small and waits(op, tiling) else ("",)
+                memories = ("ebr", "lut") if LUT_DEPTH < tiling.words <= MAX_LUT_DEPTH else ("",)
+                for choice in product(encodings, memories, buffers):
+                    yield Folding(pe, simd, *choice)
 
     @cached_property
-    def source(self) -> VectorSource:
+    def source(self) -> VectorSource | LineSource:
         """Where beats come from."""
-        beats, tiling = self.input, self.tiling
-        if tiling.tiles == 1:
-            return Direct(beats)
-        if tiling.depth == 1:
-            return Held(beats, tiling.tiles)
-        kind = Registers if self.folding.buffer == "registers" else PingPong
-        return kind(beats, tiling.depth, tiling.tiles)
+        return source_for(self.op, self.type.shape[1:], self.input, self.tiling, self.folding.buffer)
 
     @cached_property
     def product(self) -> Product:
@@ -149,6 +144,7 @@ class MatrixVector(LayerUnit):
             several=self.tiling.depth > 1,
             starts=raw and bool(self.sums.starts.any()),
             shift=self.sums.shift if raw else 0,
+            padded=self.product.operands.padded,
             pitch=self.folding.pitch,
         )
 
@@ -165,8 +161,9 @@ class MatrixVector(LayerUnit):
     @cached_property
     def timing(self) -> Timing:
         """A beat of the output whenever a group of rows is whole."""
-        taken = self.source.cycles
-        return Timing((self.source.inlet,), taken, np.cumsum(taken) % self.tiling.depth == 0, self.latency)
+        source, depth = self.source, self.tiling.depth
+        taken = source.cycles if isinstance(source, VectorSource) else np.full(len(source.inlet.needs), depth)
+        return Timing((source.inlet,), taken, np.cumsum(taken) % depth == 0, self.latency)
 
     @property
     def in_lut(self) -> bool:
@@ -219,15 +216,16 @@ class MatrixVector(LayerUnit):
             take.eq(source.valid & advance),
             sequencer.take.eq(take),
             source.take.eq(take),
-            source.beat.eq(sequencer.beat),
-            source.last.eq(sequencer.last),
             source.i.valid.eq(self.i.valid),
             source.i.payload.eq(self.i.payload),
             self.i.ready.eq(source.i.ready),
             self.weights.address.eq(sequencer.address),
         ]
+        if isinstance(source, VectorSource):
+            m.d.comb += [source.beat.eq(sequencer.beat), source.last.eq(sequencer.last)]
+        row_ends = sequencer.ends if isinstance(source, VectorSource) else source.ends
         valid = delayed(core, take, 1 + self.element.latency)
-        ends = delayed(core, take & sequencer.ends, self.latency)
+        ends = delayed(core, take & row_ends, self.latency)
         results = self._rows(core, valid[-2], ends[: len(valid)])
         m.d.comb += [self.o.valid.eq(ends[-1]), self.o.payload.eq(results)]
         m.submodules.core = EnableInserter(advance)(core)
@@ -273,39 +271,11 @@ def linear(op: Op) -> Dense | Conv:
     return op
 
 
-def supported(op: Dense | Conv) -> bool:
-    """Whether vectors are whole beats of the stream: no windows, and not a row for each channel."""
-    if isinstance(op, Dense):
-        return True
-    pointwise = {*op.window.kernel, *op.window.stride} == {1} and not op.window.padded
-    return pointwise and (op.groups == 1 or op.weights.shape[1] > 1)
-
-
 def single(op: Op) -> bool:
     """Whether an op is a threshold of one level, reached from below, whose upper value is carried as a 1."""
     if not isinstance(op, Threshold) or op.domain.size != 2 or op.domain.bits != 1 or (op.sign != 1).any():
         return False
     return int(op.domain.encode(np.array(op.domain.hi))) == 1
-
-
-@lru_cache(maxsize=256)
-def products(op: Dense | Conv, shape: tuple[int, ...], domain: Domain, lanes: int) -> Sequence[Product]:
-    """Products that can compute a layer on a tensor of this shape and domain with so many lanes, the best first."""
-    return matching(Operands(Tiling.of(op, shape, 1, lanes).weights(op), domain, lanes))
-
-
-def encodings(found: Sequence[Product]) -> list[str]:
-    """Names of the products that no other one beats in both cells and bits."""
-    return [
-        product.name
-        for product in found
-        if not any(
-            (other.cost.cells, other.bits) < (product.cost.cells, product.bits)
-            and other.cost.cells <= product.cost.cells
-            and other.bits <= product.bits
-            for other in found
-        )
-    ]
 
 
 def delayed(m: Module, flag: Signal, cycles: int) -> list[Signal]:
