@@ -16,13 +16,15 @@ from icepop.boards.link import (
     Kind,
     Splitter,
     Status,
+    line_order,
     longest_block,
     pack_sample,
     sample_bytes,
     unpack_sample,
 )
 from icepop.compiler.errors import ToolError
-from icepop.compiler.types import Beats, IntArray
+from icepop.compiler.raster import from_stream, to_stream
+from icepop.compiler.types import IntArray, TensorType
 
 POLL_S = 0.05
 """Longest wait for a byte; after such a silence nothing of an earlier session is under way any more."""
@@ -60,8 +62,8 @@ class Client:
     ----------
     port : str
         Serial port or pseudo-terminal.
-    input, output : Beats
-        Layout of the accelerator's streams.
+    input, output : TensorType
+        What the accelerator takes in and gives out.
     baud : int
         Bits a second.
     timeout_s : float
@@ -81,10 +83,19 @@ class Client:
     """
 
     def __init__(
-        self, port: str, input: Beats, output: Beats, baud: int, *, timeout_s: float | None = None, tries: int = 5
+        self,
+        port: str,
+        input: TensorType,
+        output: TensorType,
+        baud: int,
+        *,
+        timeout_s: float | None = None,
+        tries: int = 5,
     ):
-        self.port, self.input, self.output, self.baud, self.tries = port, input, output, baud, tries
-        line_s = 10 * (longest_block(sample_bytes(input)) + longest_block(1 + sample_bytes(output)) + 4) / baud
+        self.port, self.baud, self.tries = port, baud, tries
+        self.input, self.output, self._types = line_order(input), line_order(output), (input, output)
+        blocks = longest_block(sample_bytes(self.input)) + longest_block(1 + sample_bytes(self.output))
+        line_s = 10 * (blocks + 4) / baud
         self.timeout_s = 0.5 + 4 * line_s if timeout_s is None else timeout_s
         self.repeated = 0
         self._sequence = 0
@@ -122,20 +133,24 @@ class Client:
 
         Returns
         -------
-        array (samples, output.length)
-            Values in the output's domain.
+        array (samples, length)
+            Values in the output's domain, in the model's order.
 
         Raises
         ------
+        DataError
+            The samples are no values of the input.
         ToolError
             No answer, or one that belongs to another model.
         """
+        source, result = self._types
+        rows = to_stream(source.check(samples, "samples"))
         results = np.zeros((len(samples), self.output.length), np.int64)
         waiting: dict[int, Pending] = {}
         sent = done = 0
         while done < len(samples):
             while len(waiting) < WINDOW and sent < len(samples):
-                waiting[self._sequence] = self._request(sent, samples[sent])
+                waiting[self._sequence] = self._request(sent, rows[sent])
                 self._sequence = (self._sequence + 1) % 256
                 sent += 1
             for reply in self._receive():
@@ -153,11 +168,11 @@ class Client:
             for sequence, request in waiting.items():
                 if request.deadline <= now:
                     waiting[sequence] = self._send(request)
-        return results
+        return from_stream(results, result.shape).reshape(results.shape)
 
-    def _request(self, index: int, sample: IntArray) -> Pending:
+    def _request(self, index: int, row: IntArray) -> Pending:
         """Send a sample for the first time."""
-        payload = pack_sample(sample.reshape(-1), self.input)
+        payload = pack_sample(row, self.input)
         return self._send(Pending(index, Frame(Kind.REQUEST, self._sequence, payload).encode()))
 
     def _send(self, request: Pending) -> Pending:

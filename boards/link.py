@@ -29,7 +29,7 @@ from amaranth.lib.crc import Algorithm
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from cobs import cobs
 
-from icepop.compiler.types import Beats, IntArray, pack_words, unpack_words
+from icepop.compiler.types import Beats, IntArray, TensorType, pack_words, unpack_words
 
 VERSION = 1
 """Format version; a frame of another one is refused."""
@@ -109,6 +109,11 @@ class Frame:
         if zlib.crc32(body) != crc:
             raise FrameError(f"frame must have CRC {zlib.crc32(body):08x}, not {crc:08x}")
         return Frame(body[0], body[1], body[HEADER_BYTES:])
+
+
+def line_order(type: TensorType) -> Beats:
+    """Layout of a tensor on the line: element after element, as `to_stream` orders them."""
+    return Beats(type.integers, type.length, 1)
 
 
 def sample_bytes(beats: Beats) -> int:

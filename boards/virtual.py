@@ -15,11 +15,13 @@ from icepop.boards.link import (
     Kind,
     Splitter,
     Status,
+    line_order,
     pack_sample,
     sample_bytes,
     unpack_sample,
 )
-from icepop.compiler.types import Beats, IntArray
+from icepop.compiler.raster import from_stream, to_stream
+from icepop.compiler.types import IntArray, TensorType
 
 POLL_S = 0.05
 """How often the thread looks whether it shall end."""
@@ -39,9 +41,9 @@ class VirtualBoard:
     Parameters
     ----------
     function : callable
-        Values (1, input.length) to values (1, output.length): the golden run.
-    input, output : Beats
-        Layout of the accelerator's streams.
+        Values (1, *input.shape) to values (1, length) in the model's order: the golden run.
+    input, output : TensorType
+        What the accelerator takes in and gives out.
     on_request : callable
         What happens to a request's block on the line.
     on_reply : callable
@@ -56,13 +58,14 @@ class VirtualBoard:
     def __init__(
         self,
         function: Callable[[IntArray], IntArray],
-        input: Beats,
-        output: Beats,
+        input: TensorType,
+        output: TensorType,
         *,
         on_request: Fault = faultless,
         on_reply: Fault = faultless,
     ):
-        self.function, self.input, self.output = function, input, output
+        self.function, self.types = function, (input, output)
+        self.input, self.output = line_order(input), line_order(output)
         self.on_request, self.on_reply = on_request, on_reply
         self._stop = threading.Event()
         self._failure: BaseException | None = None
@@ -110,6 +113,8 @@ class VirtualBoard:
             return Frame(Kind.REPLY, request.sequence, bytes([Status.BAD_KIND]))
         if len(request.payload) != sample_bytes(self.input):
             return Frame(Kind.REPLY, request.sequence, bytes([Status.BAD_LENGTH]))
-        values = np.asarray(self.function(unpack_sample(request.payload, self.input)[None]))
-        payload = bytes([Status.OK]) + pack_sample(values.reshape(-1), self.output)
+        source, result = self.types
+        sample = from_stream(unpack_sample(request.payload, self.input)[None], source.shape)
+        values = np.asarray(self.function(sample)).reshape(1, *result.shape)
+        payload = bytes([Status.OK]) + pack_sample(to_stream(values), self.output)
         return Frame(Kind.REPLY, request.sequence, payload)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from icepop.compiler.functions import distinct_functions
 from icepop.compiler.grid import Line
-from icepop.compiler.integerize import distinct_functions
-from icepop.compiler.steps import AFFINE, Affine
+from icepop.compiler.steps.affine import AFFINE, Affine
 from icepop.compiler.symbols import Symbol
 from icepop.compiler.types import IntArray
 
@@ -79,5 +79,4 @@ def affine(lines: Sequence[Line], which: IntArray) -> Affine:
     """Step with one of some functions for each element; equal ones become one."""
     numbers = {line: number for number, line in enumerate(dict.fromkeys(lines))}
     merged = np.array([numbers[line] for line in lines], np.float64)
-    table = tuple((line.scale, line.offset) for line in numbers)
-    return Affine(table, merged[which] if len(table) > 1 else np.float64(0))
+    return Affine(tuple(numbers), merged[which] if len(numbers) > 1 else np.float64(0))

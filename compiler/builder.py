@@ -14,7 +14,7 @@ from icepop.compiler.ops.encode import Encode
 from icepop.compiler.ops.gather import Gather
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.ops.window import MAX_ELEMENTS
-from icepop.compiler.steps import AFFINE
+from icepop.compiler.steps.affine import AFFINE
 from icepop.compiler.symbols import Symbol, natural
 from icepop.compiler.types import IntArray
 

@@ -202,7 +202,7 @@ def bitstream(
         report("simulating the serial pins", 0, 1)
         answer = through_pins(accelerator, sample, chosen_clock.actual_hz, chosen_baud.requested)
         report("simulating the serial pins", 1, 1)
-    exact = int((answer == network.answer(sample)).all())
+    exact = int((answer.reshape(1, -1) == network.answer(sample)).all())
     out.say(f"serial pins: bit-exact {exact}/1")
     if not exact:
         return out.finish(ok=False)
@@ -284,11 +284,11 @@ def run_(
     samples = read_samples(data).limited(limit)
     values = samples.codes(network.graph, network.start, codes, network.format)
     expected = network.answer(values)
-    layouts = network.streams()
+    ends = network.ends()
     with ExitStack() as stack:
         if port is None:
-            port = stack.enter_context(VirtualBoard(network.answer, *layouts)).port
-        client = stack.enter_context(Client(port, *layouts, baud or target.baud))
+            port = stack.enter_context(VirtualBoard(network.answer, *ends)).port
+        client = stack.enter_context(Client(port, *ends, baud or target.baud))
         report = stack.enter_context(progress())
         started = monotonic()
         answers = client.infer(values, lambda done, total: report("inferences", done, total))

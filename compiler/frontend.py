@@ -83,7 +83,10 @@ def evaluate(graph: onnx.GraphProto, output: str, values: dict[str, Value], buil
         if missing:
             raise ModelError(f"node '{node.name}' ({node.op_type}) reads '{missing[0]}', which nothing before it gives")
         inputs = [values[name] for name in node.inputs if name]
-        values.update(zip(node.outputs, handle(node, inputs, builder), strict=False))
+        results = handle(node, inputs, builder)
+        if any(value.size == 0 and not isinstance(value, Constant) for value in results):
+            raise ModelError(f"node '{node.name}' ({node.op_type}) gives a tensor without elements; remove it")
+        values.update(zip(node.outputs, results, strict=False))
         for tensor in {tensor for tensor in node.inputs if last[tensor] == number}:
             values.pop(tensor, None)
         if sum(value.size for value in values.values()) > MAX_LIVE:

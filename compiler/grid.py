@@ -4,13 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from itertools import pairwise
-from math import gcd, lcm
+from math import gcd
 
 import numpy as np
 
 from icepop.compiler.errors import ModelError
-from icepop.compiler.exact import Number
+from icepop.compiler.progression import Progression, Values
 from icepop.compiler.types import BIPOLAR, Domain, IntArray
 
 MAX_CODE = 1 << 16
@@ -80,76 +79,101 @@ def common_divisor(numbers: Iterable[Fraction]) -> Fraction:
     return reduce(both, numbers, Fraction(0))
 
 
-def find_grid(sets: Sequence[set[Number]], which: IntArray, name: str) -> Grid:
+def find_grid(rows: Sequence[Values], which: IntArray, name: str) -> Grid:
     """Grid for elements whose values are known.
 
-    One scale for all and no offset is preferred; otherwise each set has its own scale and offset, and code 0 lies near
-    the number 0.
+    One scale for all and no offset is preferred; otherwise each row has its own scale and offset, and code 0 lies near
+    the number 0. What has but one value is an offset, so that its value bears on no other's scale.
 
     Parameters
     ----------
-    sets : sequence of set of Number
+    rows : sequence of Values
         Values that occur together.
     which : int64 array (1, *shape)
-        Which of the sets holds each element's values.
+        Which of the rows holds each element's values.
     name : str
         For messages.
 
     Raises
     ------
     ModelError
-        The values of a set are not evenly spaced.
+        The values of a row are not evenly spaced.
     """
-    rows = [sorted(value for value in values if isinstance(value, Fraction)) for values in sets]
-    if any(len(row) < len(values) for row, values in zip(rows, sets, strict=True)):
+    if any(not isinstance(row, Progression) and not all(isinstance(value, Fraction) for value in row) for row in rows):
         raise ModelError(f"'{name}': a batch normalization must not stand between a quantizer and the layer it feeds")
-    together = multiples_of(sorted(set().union(*rows)))
-    if together is not None:
+    pieces = [piece for row in rows for piece in progressions(row)]
+    union = joined(pieces)
+    if union is not None and (together := multiples_of(union)) is not None:
         domain, scale = together
         return Grid(domain, (Line(scale),), np.zeros_like(which))
-    own = [multiples_of(row) for row in rows]
-    steps = {domain.step for each in own if each is not None for domain in each[:1]}
-    if None not in own and len(steps) == 1:
-        domains, scales = zip(*(each for each in own if each is not None), strict=True)
-        # the domains of one step may lie on different points of it
-        if len({domain.lo % domain.step for domain in domains}) == 1:
-            return gathered(domains, [Line(scale) for scale in scales], which)
-    lines = [line_through(row, name) for row in rows]
+    even = [evenly_spaced(row, name) for row in rows]
+    constants = [Line(Fraction(0), row.first) if row.count == 1 else None for row in even]
+    own = [multiples_of(row) for row in even if row.count > 1]
+    domains = [each[0] for each in own if each is not None]
+    # the domains of one step may lie on different points of it
+    if len(domains) == len(own) and len({(domain.step, domain.lo % domain.step) for domain in domains}) == 1:
+        scales = iter([Line(each[1]) for each in own if each is not None])
+        return spread(domains, [line or next(scales) for line in constants], which)
+    lines = [line or line_through(row) for line, row in zip(constants, even, strict=True)]
     ranges = [
-        Domain(*(int((row[end] - line.offset) / line.scale) for end in (0, -1))) if line.scale else None
-        for row, line in zip(rows, lines, strict=True)
+        Domain(*(int((end - line.offset) / line.scale) for end in (row.first, row.last)))
+        for row, line in zip(even, lines, strict=True)
+        if line.scale
     ]
-    return gathered([each for each in ranges if each is not None] or [Domain(0, 0)], lines, which)
+    return spread(ranges or [Domain(0, 0)], lines, which)
 
 
-def gathered(domains: Sequence[Domain], lines: Sequence[Line], which: IntArray) -> Grid:
+def spread(domains: Sequence[Domain], lines: Sequence[Line], which: IntArray) -> Grid:
     """Grid over all domains; equal lines become one."""
     domain = Domain(min(each.lo for each in domains), max(each.hi for each in domains), domains[0].step)
     numbers = {line: number for number, line in enumerate(dict.fromkeys(lines))}
     return Grid(domain, tuple(numbers), np.array([numbers[line] for line in lines])[which])
 
 
-def multiples_of(values: Sequence[Fraction]) -> tuple[Domain, Fraction] | None:
-    """Codes of ascending values that are small multiples of one number, and this number; None if they are not.
+def progressions(row: Values) -> list[Progression]:
+    """A row as evenly spaced pieces."""
+    if isinstance(row, Progression):
+        return [row]
+    return [Progression(value, Fraction(0), 1) for value in row if isinstance(value, Fraction)]
+
+
+def joined(rows: Sequence[Progression]) -> Progression | None:
+    """The numbers of all rows, if they are evenly spaced and few."""
+    rows = list(dict.fromkeys(rows))
+    first, last = min(row.first for row in rows), max(row.last for row in rows)
+    step = common_divisor([*(row.step for row in rows), *(row.first - first for row in rows)])
+    if len(rows) == 1 or step == 0:
+        return rows[0]
+    count = (last - first) / step + 1
+    if count > 2 * MAX_CODE + 1:
+        return None
+    there = np.zeros(int(count), bool)
+    for row in rows:
+        start, stride = int((row.first - first) / step), int(row.step / step) or 1
+        there[start : start + stride * (row.count - 1) + 1 : stride] = True
+    return Progression(first, step, int(count)) if there.all() else None
+
+
+def multiples_of(values: Progression) -> tuple[Domain, Fraction] | None:
+    """Codes of values that are small multiples of one number, and this number; None if they are not.
 
     Two values -c and +c are bipolar; otherwise the scale is the greatest common divisor of all values.
     """
-    denominator = lcm(*(value.denominator for value in values))
-    numerators = [int(value * denominator) for value in values]
-    divisor = gcd(*numerators) or 1
-    codes = [numerator // divisor for numerator in numerators]
-    steps = {b - a for a, b in pairwise(codes)} or {1}
-    if len(steps) > 1 or max(map(abs, codes)) > MAX_CODE:
+    scale = common_divisor([values.first, values.step]) or Fraction(1)
+    lo, hi = int(values.first / scale), int(values.last / scale)
+    if max(-lo, hi) > MAX_CODE:
         return None
-    scale = Fraction(divisor, denominator)
-    return (BIPOLAR if codes == [-1, 1] else Domain(codes[0], codes[-1], steps.pop())), scale
+    return (BIPOLAR if (lo, hi, values.count) == (-1, 1, 2) else Domain(lo, hi, int(values.step / scale) or 1)), scale
 
 
-def line_through(values: Sequence[Fraction], name: str) -> Line:
-    """Line through ascending, evenly spaced values, whose code 0 lies near the number 0."""
-    steps = {b - a for a, b in pairwise(values)} or {Fraction(0)}
-    if len(steps) > 1:
-        few = ", ".join(str(float(value)) for value in values[:8]) + (", …" if len(values) > 8 else "")
-        raise ModelError(f"'{name}': quantized values must be evenly spaced, not {few}")
-    scale = steps.pop()
-    return Line(scale, values[0] - scale * round(values[0] / scale) if scale else values[0])
+def evenly_spaced(row: Values, name: str) -> Progression:
+    """The row, which must be evenly spaced."""
+    if isinstance(row, Progression):
+        return row
+    few = ", ".join([*(str(float(piece.first)) for piece in progressions(row[:8])), *["…"] * (len(row) > 8)])
+    raise ModelError(f"'{name}': quantized values must be evenly spaced, not {few}")
+
+
+def line_through(values: Progression) -> Line:
+    """Line through numbers, whose code 0 lies near the number 0."""
+    return Line(values.step, values.first - values.step * round(values.first / values.step))

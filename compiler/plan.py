@@ -230,9 +230,7 @@ def read_foldings(path: Path) -> dict[str, Folding]:
         raise PlanError(f"no plan file '{path}'; 'icepop compile' writes one")
     try:
         stages = json.loads(path.read_bytes())["stages"]
-        return {
-            stage["name"]: read_folding(stage["folding"]) for stage in stages if stage["ops"]
-        }
+        return {stage["name"]: read_folding(stage["folding"]) for stage in stages if stage["ops"]}
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise PlanError(f"'{path}' is no plan; 'icepop compile' writes one") from error
 

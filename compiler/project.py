@@ -6,12 +6,13 @@ from pathlib import Path
 from icepop.compiler.frontend import load_graph
 from icepop.compiler.graph import Graph
 from icepop.compiler.input_format import InputFormat, parse_format
+from icepop.compiler.layers import UnitLibrary
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.passes.bind_input import bind_input
 from icepop.compiler.passes.lower import lower
 from icepop.compiler.plan import Folding, Plan, Resources, read_foldings
-from icepop.compiler.search import UnitLibrary, search
-from icepop.compiler.types import Beats, IntArray
+from icepop.compiler.search import search
+from icepop.compiler.types import IntArray, TensorType
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,9 @@ class Network:
     start: str
     format: InputFormat | None = None
 
-    def streams(self) -> tuple[Beats, Beats]:
-        """Layouts of one sample in and out, an element a beat."""
-        first, last = self.graph.types[self.start], self.graph.types[self.graph.output.name]
-        return Beats(first.integers, first.length, 1), Beats(last.integers, last.length, 1)
+    def ends(self) -> tuple[TensorType, TensorType]:
+        """Types of what the hardware takes in and gives out."""
+        return self.graph.types[self.start], self.graph.types[self.graph.output.name]
 
     def answer(self, values: IntArray) -> IntArray:
         """Golden results (samples, length) for values of op ``start``."""

@@ -47,11 +47,14 @@ class Schedule:
         Cycles between the last output transfers of samples, once steady; the longest where they differ.
     depths : tuple of tuple of int
         For each node the most beats that waited at once in the FIFO of each output; empty where it has none.
+    arrivals : tuple of tuple of int
+        For each node the cycle in which the first beat is offered to each of its inputs.
     """
 
     latency: int
     interval: int
     depths: tuple[tuple[int, ...], ...]
+    arrivals: tuple[tuple[int, ...], ...]
 
 
 class Times(list[int]):
@@ -141,17 +144,17 @@ def schedule(nodes: Sequence[Node], inputs: int, outputs: int, samples: int = SA
         return Wire(Times(ready), Times(ready))
 
     feed = wire()
-    wires = [[wire() for _ in node.depths or (None,)] for node in nodes]
-    result = wires[-1][0]
     for _ in range(inputs * samples):
         feed.offered.tell(0)
+    wires = [[wire() for _ in node.depths or (None,)] for node in nodes]
+    streams = [[feed if index < 0 else wires[index][port] for index, port in node.sources] for node in nodes]
+    result = wires[-1][0]
     ready.append(sink(result))
-    for node, outs in zip(nodes, wires, strict=True):
-        streams = [feed if index < 0 else wires[index][port] for index, port in node.sources]
+    for node, ins, outs in zip(nodes, streams, wires, strict=True):
         if node.depths:
-            ready.append(fork(node.timing.latency, streams[0], outs, node.depths))
+            ready.append(fork(node.timing.latency, ins[0], outs, node.depths))
         else:
-            ready.extend(unit(node.timing, streams, Pipeline(node.timing.latency, outs[0], Times(ready))))
+            ready.extend(unit(node.timing, ins, Pipeline(node.timing.latency, outs[0], Times(ready))))
     while ready and len(result.taken) < outputs * samples:
         process = ready.popleft()
         next(process).waiting.append(process)
@@ -159,13 +162,13 @@ def schedule(nodes: Sequence[Node], inputs: int, outputs: int, samples: int = SA
         raise RuntimeError(f"the pipeline stands still after {len(result.taken)} of {outputs * samples} beats")
     ends = result.taken[outputs - 1 :: outputs]
     intervals = [after - before for before, after in pairwise(ends)]
-    depths = tuple(
-        tuple(occupied(feed if node.sources[0][0] < 0 else wires[node.sources[0][0]][node.sources[0][1]], out) for out in outs)
-        if node.depths
-        else ()
-        for node, outs in zip(nodes, wires, strict=True)
-    )
-    return Schedule(ends[0] - feed.taken[0], max(intervals[len(intervals) // 2 :]), depths)
+    depths = [
+        tuple(occupied(ins[0], out) for out in outs) if node.depths else ()
+        for node, ins, outs in zip(nodes, streams, wires, strict=True)
+    ]
+    arrivals = [tuple(wire.offered[0] for wire in ins) for ins in streams]
+    steady = max(intervals[len(intervals) // 2 :], default=ends[0] + 1)
+    return Schedule(ends[0] - feed.taken[0], steady, tuple(depths), tuple(arrivals))
 
 
 def sink(wire: Wire) -> Process:
@@ -236,7 +239,7 @@ def output(pipeline: Pipeline) -> Process:
 
 def steps(timing: Timing, streams: Sequence[Wire], pipeline: Pipeline, freed: Sequence[Times]) -> Process:
     """Do step after step, each when its inputs are there."""
-    lasts = [int(inlet.needs[-1]) for inlet in timing.inlets]
+    lasts = [inlet.count for inlet in timing.inlets]
     needs = [inlet.needs.tolist() for inlet in timing.inlets]
     frees = [None if inlet.frees is None else inlet.frees.tolist() for inlet in timing.inlets]
     program = list(zip(timing.cycles.tolist(), timing.emits.tolist(), strict=True))
@@ -259,7 +262,7 @@ def steps(timing: Timing, streams: Sequence[Wire], pipeline: Pipeline, freed: Se
             advance += cycles - 1
             if emits:
                 pipeline.emissions.tell(advance)
-            for inlet, places, given, last in zip(timing.inlets, freed, frees, lasts, strict=True):
+            for places, given, last in zip(freed, frees, lasts, strict=True):
                 if given is not None and sample * last + given[step] > len(places):
                     cycle = yield from pipeline.cycle(advance)
                     for _ in range(sample * last + given[step] - len(places)):

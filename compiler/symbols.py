@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icepop.compiler.ops.window import MAX_ELEMENTS
-from icepop.compiler.steps import Step
+from icepop.compiler.steps.base import Step
 from icepop.compiler.types import IntArray
 
 Layout = Callable[[NDArray[Any]], NDArray[Any]]

@@ -196,6 +196,16 @@ class Beats:
         """Bits of a beat's payload."""
         return self.lanes * self.domain.bits
 
+    @property
+    def gapless(self) -> bool:
+        """Whether only a sample's last beat may be padded."""
+        return self.pixels == 1 or self.channels % self.lanes == 0
+
+    def beat(self, position: int) -> int:
+        """Beat of a sample that carries the element streamed at ``position``."""
+        pixel, channel = divmod(position, self.channels)
+        return pixel * self.pixel_beats + channel // self.lanes
+
     def pack(self, values: IntArray) -> list[int]:
         """Payloads of ``values`` (samples, length) in stream order: ``samples * count`` integers, lane 0 lowest."""
         codes = self.domain.encode(np.asarray(values, np.int64).reshape(-1, self.channels))

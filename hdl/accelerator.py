@@ -2,17 +2,17 @@
 """`Accelerator`: a plan as one component."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 from amaranth import Module, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from icepop.compiler.graph import Graph
-from icepop.compiler.plan import Plan, Span
+from icepop.compiler.plan import Feed, Plan, Span
 from icepop.compiler.types import Beats
+from icepop.hdl.fork import Fork
 from icepop.hdl.units.base import StreamUnit
-from icepop.hdl.units.gearbox import gearboxes
+from icepop.hdl.units.gearbox import GEARBOXES
 from icepop.hdl.units.registry import layer_units
 
 
@@ -36,7 +36,7 @@ class Tap:
 
 
 class Accelerator(wiring.Component):
-    """The units of a plan in a row.
+    """The units of a plan, joined by streams.
 
     Parameters
     ----------
@@ -84,14 +84,16 @@ class Accelerator(wiring.Component):
         return tuple(Tap(f"tap{k}", op, beats) for k, (op, beats) in enumerate(results))
 
     def elaborate(self, platform: object) -> Module:
-        """Connect neighbours, and the ends to the ports."""
+        """Connect every input to what feeds it, and the ends to the ports."""
         m = Module()
+        outputs: dict[Feed, object] = {Feed(): flipped(self.i)}
         for position, (stage, unit) in enumerate(zip(self.plan.stages, self.units, strict=True)):
             m.submodules[f"{position}_{stage.name}".replace(" ", "_")] = unit
-        connect(m, flipped(self.i), self.units[0].i)
-        connect(m, self.units[-1].o, flipped(self.o))
-        for source, sink in pairwise(self.units):
-            connect(m, source.o, sink.i)
+            for feed, name in zip(stage.feeds, unit.input_names, strict=True):
+                connect(m, outputs[feed], getattr(unit, name))
+            ports = ["o"] if not stage.depths else [f"o{port}" for port in range(len(stage.depths))]
+            outputs |= {Feed(stage.name, port): getattr(unit, name) for port, name in enumerate(ports)}
+        connect(m, outputs[Feed(self.plan.stages[-1].name)], flipped(self.o))
         watched = [unit for stage, unit in zip(self.plan.stages, self.units, strict=True) if stage.ops]
         for tap, unit in zip(self.taps, watched, strict=False):
             port = getattr(self, tap.name)
@@ -100,18 +102,28 @@ class Accelerator(wiring.Component):
 
 
 def build_units(graph: Graph, plan: Plan) -> list[StreamUnit]:
-    """Units of a plan, in order, with the gearboxes between them."""
-    layers = {kind.__name__: kind for kind in layer_units()}
+    """Units of a plan, in order."""
+    kinds = {kind.__name__: kind for kind in layer_units()}
+    ops = {op.name: op for op in graph.ops}
     units: list[StreamUnit] = []
-    source = plan.start
+    layouts: dict[str, Beats] = {}
     for stage in plan.stages:
         if stage.ops:
-            ops = tuple(op for op in graph.ops if op.name in stage.ops)
-            types = tuple(graph.types[name] for name in (source, *stage.ops))
-            unit = layers[stage.unit](Span(ops, types), stage.folding)
-            units += [*(gearboxes(units[-1].output, unit.input.lanes) if units else []), unit]
-            source = stage.ops[-1]
+            run = tuple(ops[name] for name in stage.ops)
+            inputs = tuple(graph.types[name] for name in run[0].inputs)
+            span = Span(run, inputs, tuple(graph.types[op.name] for op in run))
+            unit = kinds[stage.unit](span, stage.folding)
+        else:
+            beats = layouts.get(stage.feeds[0].stage) or source_layout(graph, plan, stage.folding.simd)
+            unit = Fork(beats, stage.depths) if stage.depths else GEARBOXES[stage.unit](beats, stage.folding.pe)
+        units.append(unit)
+        layouts[stage.name] = unit.output
     return units
+
+
+def source_layout(graph: Graph, plan: Plan, lanes: int) -> Beats:
+    """Layout of the pipeline's input where it does not go to a layer at once."""
+    return Beats.of(graph.types[plan.start], lanes)
 
 
 def watch_signature(width: int) -> wiring.Signature:

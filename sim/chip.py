@@ -18,7 +18,6 @@ from icepop.hdl.ice40 import RESET_CYCLES, RESET_S
 from icepop.hdl.uart import FRAME_BITS
 from icepop.sim.bench import BenchError, Progress
 from icepop.sim.cocotb_run import Growth, Job, clean_environment, work, write_job
-from icepop.sim.compare import stream_order
 from icepop.sim.fabric import TOP, fabric
 from icepop.sim.records import Record, Run
 
@@ -60,7 +59,7 @@ class Script:
     silence_ps: int
 
 
-def ask(folder: Path, values: IntArray, input: Beats, output: Beats, patience: int, progress: Progress) -> Run:
+def ask(folder: Path, rows: IntArray, input: Beats, output: Beats, patience: int, progress: Progress) -> Run:
     """Send samples to a built bitstream and return its answers as beats of the stream ``o``.
 
     A beat's cycle is the one in which its reply ended, counted from when the crystal started.
@@ -69,8 +68,8 @@ def ask(folder: Path, values: IntArray, input: Beats, output: Beats, patience: i
     ----------
     folder : Path
         What `build` left.
-    values : int64 array (samples, *shape)
-        Samples.
+    rows : int64 array (samples, input.length)
+        Samples as they are streamed.
     input, output : Beats
         Layout of the accelerator's streams.
     patience : int
@@ -86,9 +85,9 @@ def ask(folder: Path, values: IntArray, input: Beats, output: Beats, patience: i
         The board is silent, or what it says is no answer.
     """
     report = read_report(folder)
-    frames = [Frame(Kind.REQUEST, k % 256, pack_sample(x, input)) for k, x in enumerate(stream_order(values))]
+    frames = [Frame(Kind.REQUEST, k % 256, pack_sample(x, input)) for k, x in enumerate(rows)]
     script = plan_script(find(report.board), report, frames, round_trip(input, output), patience)
-    progress(WHAT, 0, len(values))
+    progress(WHAT, 0, len(rows))
     chip = fabric(folder / f"{NAME}.asc", folder / f"{NAME}.pcf", script.crystal)
     with TemporaryDirectory(prefix="icepop-") as temporary:
         scratch = Path(temporary).resolve()
@@ -97,12 +96,12 @@ def ask(folder: Path, values: IntArray, input: Beats, output: Beats, patience: i
         (run / "run.json").write_text(json.dumps(asdict(script)))
         job = Job("icarus", TOP, BENCH, ("-DNO_ICE40_DEFAULT_ASSIGNMENTS",), (run.name,), "1ps")
         write_job(scratch, job, {"cells.v": cell_models(), "chip.v": chip})
-        work("icarus", scratch, clean_environment(), AnswerCount(scratch, run / "replies", len(values), progress))
+        work("icarus", scratch, clean_environment(), AnswerCount(scratch, run / "replies", len(rows), progress))
         lines = [line.split() for line in (run / "replies").read_text().splitlines()]
         end = json.loads((run / "end.json").read_text())
     answers = [read_reply(bytes.fromhex(block), k, output) for k, (_, block) in enumerate(lines)]
     if end["error"]:
-        raise BenchError(f"{end['error']} after {len(answers)} of {len(values)} replies")
+        raise BenchError(f"{end['error']} after {len(answers)} of {len(rows)} replies")
     rate = report.clock_hz / 1e12
     cycles = [round(int(time) * rate) for time, _ in lines for _ in range(output.count)]
     record = Record(output.pack(np.stack(answers)), cycles)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from icepop.compiler.raster import streamed_index, to_stream
 from icepop.compiler.types import Beats, IntArray
 from icepop.hdl.accelerator import Tap
 from icepop.sim.records import Record
@@ -66,11 +67,6 @@ class Verdict:
     mismatch: Mismatch | None
 
 
-def stream_order(values: IntArray) -> IntArray:
-    """Flatten (samples, *shape) as hardware streams it: rasters with the channel, axis 1, innermost."""
-    return np.moveaxis(values, 1, -1).reshape(len(values), -1)
-
-
 def compare(taps: Sequence[Tap], records: Mapping[str, Record], golden: Mapping[str, IntArray]) -> Verdict:
     """Compare every tap's record with its op's golden values.
 
@@ -99,7 +95,7 @@ def compare_tap(tap: Tap, record: Record, golden: IntArray) -> tuple[NDArray[np.
     whole = min(len(record.payloads) // beats.count, len(golden))
     payloads = record.payloads[: whole * beats.count]
     got = beats.unpack(payloads) if whole else np.zeros((0, beats.length), np.int64)
-    expected = stream_order(golden)
+    expected = to_stream(golden)
     different = got != expected[:whole]
     wrong = np.ones(len(golden), bool)
     wrong[:whole] = different.any(axis=1)
@@ -107,9 +103,9 @@ def compare_tap(tap: Tap, record: Record, golden: IntArray) -> tuple[NDArray[np.
         sample = int(wrong.argmax())
         came = sample < whole
         position = int(different[sample].argmax()) if came else 0
-        cycle = record.cycles[sample * beats.count + position // beats.lanes] if came else max(record.cycles, default=0)
+        cycle = record.cycles[sample * beats.count + beats.beat(position)] if came else max(record.cycles, default=0)
         value = int(got[sample, position]) if came else None
-        index = op_index(position, golden.shape[1:])
+        index = streamed_index(position, golden.shape[1:])
         return wrong, Mismatch(tap.name, tap.op, sample, index, int(expected[sample, position]), value, cycle)
     return wrong, surplus(tap, record, len(golden))
 
@@ -122,9 +118,3 @@ def surplus(tap: Tap, record: Record, samples: int) -> Mismatch | None:
     one_beat = Beats(tap.beats.domain, tap.beats.lanes, tap.beats.lanes)
     value = int(one_beat.unpack(record.payloads[due : due + 1])[0, 0])
     return Mismatch(tap.name, tap.op, samples, (0,), None, value, record.cycles[due])
-
-
-def op_index(position: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Index into ``shape`` (C, ...) of an element's position in stream order."""
-    *spatial, channel = np.unravel_index(position, (*shape[1:], shape[0]))
-    return (int(channel), *map(int, spatial))

@@ -1,14 +1,15 @@
 """The top with its serial link, bit by bit through its two pins."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from amaranth.sim import Simulator
 
 from icepop.boards.link import Frame, Kind, Splitter, Status, pack_sample, unpack_sample
-from icepop.boards.top import LinkTop, Streaming
+from icepop.boards.top import LinkTop
+from icepop.compiler.raster import from_stream, to_stream
 from icepop.compiler.types import IntArray
+from icepop.hdl.accelerator import Accelerator
 from icepop.sim.bench import BenchError
 
 SILENCE = 2000
@@ -76,18 +77,20 @@ def talk(top: LinkTop, line: bytes, replies: int, clock_hz: float, baud: int) ->
     return [Frame.decode(block) for block in Splitter().feed(bytes(received))], labels
 
 
-def through_pins(accelerator: Streaming, samples: Sequence[IntArray], clock_hz: float, baud: int) -> IntArray:
-    """Results (samples, output.length) that an accelerator's top sends back for samples.
+def through_pins(accelerator: Accelerator, samples: IntArray, clock_hz: float, baud: int) -> IntArray:
+    """Results (samples, *shape) that an accelerator's top sends back for samples (samples, *shape).
 
     Raises
     ------
     BenchError
         The top is silent, or answers with an error.
     """
-    requests = [Frame(Kind.REQUEST, k, pack_sample(sample, accelerator.input)) for k, sample in enumerate(samples)]
+    rows = to_stream(samples)
+    requests = [Frame(Kind.REQUEST, k, pack_sample(row, accelerator.input)) for k, row in enumerate(rows)]
     line = b"".join(request.encode() for request in requests)
     replies, _ = talk(LinkTop(accelerator, clock_hz, baud), line, len(samples), clock_hz, baud)
     for reply in replies:
         if reply.payload[:1] != bytes([Status.OK]):
             raise BenchError(f"the top answers request {reply.sequence} with status {Status(reply.payload[0]).name}")
-    return np.stack([unpack_sample(reply.payload[1:], accelerator.output) for reply in replies])
+    answers = np.stack([unpack_sample(reply.payload[1:], accelerator.output) for reply in replies])
+    return from_stream(answers, accelerator.graph.types[accelerator.graph.output.name].shape)

@@ -11,11 +11,12 @@ from amaranth.lib import wiring
 
 from icepop.compiler.errors import DataError
 from icepop.compiler.graph import Graph
+from icepop.compiler.raster import from_stream, to_stream
 from icepop.compiler.types import Beats, IntArray
 from icepop.hdl.accelerator import Tap
 from icepop.sim.backends import Sight, amaranth, find, sees
 from icepop.sim.bench import BenchError, Progress, Stall, Stimulus, silent
-from icepop.sim.compare import Mismatch, Verdict, compare, compare_tap, stream_order
+from icepop.sim.compare import Mismatch, Verdict, compare, compare_tap
 from icepop.sim.records import Run
 from icepop.sim.waves import capture
 
@@ -100,8 +101,8 @@ class SimReport:
         First mismatch of the first trial that has one.
     message : str or None
         The mismatch in one sentence, with where its waves are.
-    output : int64 array (samples that came, output.length)
-        What the hardware gave in the last trial.
+    output : int64 array (samples that came, *shape)
+        What the hardware gave in the last trial, as the graph's output.
     latency : int or None
         Of sample 0, in cycles; None without an unstalled trial.
     interval : int or None
@@ -218,7 +219,7 @@ def report(
         exact=min(trial.verdict.exact for trial in trials),
         mismatch=next((trial.verdict.mismatch for trial in trials if trial.verdict.mismatch), None),
         message=message,
-        output=results(design.output, runs[-1]),
+        output=results(design, runs[-1]),
         latency=latency(design.output, unstalled),
         interval=intervals[0] if len(intervals) == 1 else None,
         intervals=intervals,
@@ -238,14 +239,15 @@ def stimulus(design: Design, values: IntArray, stall: Stall) -> Stimulus:
     accept = replace(stall, length=max(stall.length, design.plan.interval))
     offer = replace(accept, seed=stall.seed + 1)
     patience = 1000 + 10 * (design.plan.latency + design.plan.interval) + accept.longest + offer.longest
-    payloads = tuple(design.input.pack(stream_order(values)))
+    payloads = tuple(design.input.pack(to_stream(values)))
     return Stimulus(payloads, len(values) * design.output.count, offer, accept, patience)
 
 
-def results(output: Beats, run: Run) -> IntArray:
-    """Values of the samples that came out whole."""
-    payloads = run.records["o"].payloads
-    return output.unpack(payloads[: len(payloads) // output.count * output.count])
+def results(design: Design, run: Run) -> IntArray:
+    """Values (samples, *shape) of the samples that came out whole."""
+    payloads, beats = run.records["o"].payloads, design.output.count
+    rows = design.output.unpack(payloads[: len(payloads) // beats * beats])
+    return from_stream(rows, design.graph.types[design.graph.output.name].shape)
 
 
 def latency(output: Beats, run: Run | None) -> int | None:

@@ -10,6 +10,7 @@ from icepop.boards.build import check_packed
 from icepop.compiler.errors import ToolError
 from icepop.compiler.plan import Plan
 from icepop.compiler.project import Network
+from icepop.compiler.raster import to_stream
 from icepop.compiler.types import IntArray
 from icepop.hdl.accelerator import Accelerator
 from icepop.sim.backends import Sight, find, sees
@@ -105,7 +106,7 @@ def bitstream_step(folder: Path, design: Accelerator, values: IntArray, progress
     check_packed(folder)
     golden = design.graph.run_from(design.input_op, values)
     driven = stimulus(design, values, UNSTALLED)
-    run = ask(folder, values, design.input, design.output, driven.patience, progress)
+    run = ask(folder, to_stream(values), design.input, design.output, driven.patience, progress)
     verdict = compare(watched(design), run.records, golden)
     message = None if verdict.mismatch is None else str(verdict.mismatch)
     return Step("bitstream", verdict.exact, verdict.samples, "at its pins", message)

@@ -15,7 +15,7 @@ from icepop.compiler.handlers.windows import channels_of, spread
 from icepop.compiler.ops.add import Add
 from icepop.compiler.ops.concat import Concat
 from icepop.compiler.ops.window import MAX_ELEMENTS
-from icepop.compiler.steps import Scale
+from icepop.compiler.steps.affine import Scale
 from icepop.compiler.symbols import Symbol, Value
 from icepop.compiler.types import IntArray
 

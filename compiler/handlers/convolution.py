@@ -13,7 +13,8 @@ from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, sy
 from icepop.compiler.handlers.windows import window_of
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.window import Window
-from icepop.compiler.steps import Scale, Shift, Step
+from icepop.compiler.steps.affine import Scale, Shift
+from icepop.compiler.steps.base import Step
 from icepop.compiler.symbols import Codes, Value
 from icepop.compiler.types import IntArray
 

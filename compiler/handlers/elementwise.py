@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from icepop.compiler.errors import ModelError
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, folded, handles, symbol
 from icepop.compiler.handlers.branches import total
-from icepop.compiler.steps import AtLeast, AtMost, Divide, Power, Reaches, Scale, Shift, Sign, Step
+from icepop.compiler.steps.affine import Divide, Scale, Shift
+from icepop.compiler.steps.base import Step
+from icepop.compiler.steps.limits import AtLeast, AtMost, Power
+from icepop.compiler.steps.quantizers import Reaches, Sign
 from icepop.compiler.symbols import Codes, Constant, Symbol, Value
 
 MAX_POWER = 15

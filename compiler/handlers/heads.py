@@ -8,12 +8,13 @@ import numpy as np
 
 from icepop.compiler.errors import ModelError
 from icepop.compiler.exact import difference
+from icepop.compiler.functions import ElementFunction, distinct_functions
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
-from icepop.compiler.integerize import ElementFunction, distinct_functions
 from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.scores import Scores
 from icepop.compiler.ranking import Score, integer_scores
-from icepop.compiler.steps import AFFINE, Ranked
+from icepop.compiler.steps.affine import AFFINE
+from icepop.compiler.steps.limits import Ranked
 from icepop.compiler.symbols import Symbol, Value
 
 

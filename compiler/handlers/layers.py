@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from icepop.compiler.affine import constant_terms, folded_scales
+from icepop.compiler.arrange import affine
 from icepop.compiler.errors import ModelError
+from icepop.compiler.grid import Line
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, folded, handles, symbol
 from icepop.compiler.ops.dense import Dense
-from icepop.compiler.steps import FromCode, Normalize, Scale, Shift
+from icepop.compiler.steps.affine import Normalize, Scale, Shift
 from icepop.compiler.symbols import Codes, Symbol, Value
 
 
@@ -59,7 +61,8 @@ def dense(node: Node, x: Symbol, weights: Codes, builder: OpBuilder) -> Symbol:
     rows = folded_scales(node, grid, weights.codes.T)
     product = builder.add(Dense(node.name, (source,), rows))
     terms = constant_terms(grid, weights.codes.T)
-    return product.then(FromCode.of(grid.unit, terms, (1, len(terms)))).then(Scale(scale[:1]))
+    meaning = affine([Line(grid.unit, term) for term in terms], np.arange(len(terms))[None])
+    return product.then(meaning).then(Scale(scale[:1]))
 
 
 @handles("BatchNormalization")

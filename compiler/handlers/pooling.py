@@ -10,13 +10,13 @@ import numpy as np
 
 from icepop.compiler.arrange import affine_functions
 from icepop.compiler.errors import ModelError
+from icepop.compiler.functions import distinct_functions
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
 from icepop.compiler.handlers.windows import channels_of, numbers, window_of
-from icepop.compiler.integerize import distinct_functions
 from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.sum_pool import SumPool
 from icepop.compiler.ops.window import Window
-from icepop.compiler.steps import AFFINE, Divide
+from icepop.compiler.steps.affine import AFFINE, Divide
 from icepop.compiler.symbols import Symbol, Value
 
 

@@ -10,7 +10,9 @@ from icepop.compiler.errors import ModelError
 from icepop.compiler.exact import ROUNDINGS
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
 from icepop.compiler.quantized import quantized
-from icepop.compiler.steps import AtLeast, AtMost, Divide, Round, Scale, Shift, Signum, Whole
+from icepop.compiler.steps.affine import Divide, Scale, Shift
+from icepop.compiler.steps.limits import AtLeast, AtMost
+from icepop.compiler.steps.quantizers import Round, Signum, Whole
 from icepop.compiler.symbols import Codes, Constant, Value
 
 

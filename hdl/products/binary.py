@@ -35,9 +35,9 @@ class BinaryProduct(Product):
         return self.lanes
 
     @property
-    def filler(self) -> IntArray:
-        """+1 and -1 in turn, which cancel."""
-        return 1 - 2 * (np.arange(self.operands.fillers) % 2)
+    def filler(self) -> IntArray | int:
+        """+1, whose terms are bits of the filler's code 0; +1 and -1 in turn, which cancel, where it must be silent."""
+        return 1 - 2 * (np.arange(self.operands.fillers) % 2) if self.operands.silent else 1
 
     @cached_property
     def shifts(self) -> tuple[int, ...]:

@@ -160,3 +160,7 @@ def gearboxes(source: Beats, lanes: int) -> list[StreamUnit]:
     if common < lanes:
         chain.append(Pack(chain[-1].output if chain else source, lanes))
     return chain
+
+
+GEARBOXES: dict[str, type[Pack] | type[Unpack]] = {"Pack": Pack, "Unpack": Unpack}
+"""By the name that a plan gives them."""

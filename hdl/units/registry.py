@@ -2,10 +2,11 @@
 
 from typing import Protocol, cast
 
+from icepop.compiler.layers import LayerKind, UnitLibrary
 from icepop.compiler.plan import Folding, Span
 from icepop.compiler.registry import subclasses
-from icepop.compiler.search import LayerKind, UnitLibrary
 from icepop.hdl import units
+from icepop.hdl.fork import Fork
 from icepop.hdl.units.base import LayerUnit, StreamUnit
 from icepop.hdl.units.gearbox import gearboxes
 
@@ -24,4 +25,4 @@ def layer_units() -> list[ComponentKind]:
 
 def unit_library() -> UnitLibrary:
     """Everything that plans are made of."""
-    return UnitLibrary(layer_units(), gearboxes)
+    return UnitLibrary(layer_units(), gearboxes, Fork)

@@ -12,7 +12,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from icepop.compiler.types import Beats, Domain, IntArray
+from icepop.compiler.types import Beats, Domain, IntArray, TensorType
 
 Transact = Callable[..., list[Any]]
 
@@ -70,6 +70,10 @@ class Model:
 
     input: Beats = INPUT
     output: Beats = OUTPUT
+
+    @property
+    def types(self) -> tuple[TensorType, TensorType]:
+        return TensorType((11,), INPUT.domain), TensorType((3,), OUTPUT.domain)
 
     def golden(self, x: IntArray) -> IntArray:
         return np.stack([x.sum(axis=1), x[:, 0], x[:, -1]], axis=1)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from icepop.boards.host import Client
-from icepop.boards.link import Frame, Kind
+from icepop.boards.link import Frame, Kind, Splitter
 from icepop.boards.virtual import VirtualBoard
-from icepop.compiler.errors import ToolError
-from icepop.compiler.types import Beats, Domain
+from icepop.compiler.errors import DataError, ToolError
+from icepop.compiler.types import Domain, TensorType
 
 BAUD = 1_000_000
 
@@ -23,11 +23,11 @@ def many():
 
 
 def board(model, **faults):
-    return VirtualBoard(model.golden, model.input, model.output, **faults)
+    return VirtualBoard(model.golden, *model.types, **faults)
 
 
 def client(virtual, model, timeout_s=0.15, tries=3):
-    return Client(virtual.port, model.input, model.output, BAUD, timeout_s=timeout_s, tries=tries)
+    return Client(virtual.port, *model.types, BAUD, timeout_s=timeout_s, tries=tries)
 
 
 def test_every_sample_is_answered_in_order(model, many):
@@ -43,6 +43,45 @@ def test_every_sample_is_answered_in_order(model, many):
 def test_shape_of_a_sample_does_not_matter(model, many):
     with board(model) as virtual, client(virtual, model, 2.0) as link:
         assert np.array_equal(link.infer(many[:2].reshape(2, 1, 11)), model.golden(many[:2]))
+
+
+def test_samples_that_do_not_fit_are_refused(model, many):
+    with board(model) as virtual, client(virtual, model, 2.0) as link:
+        with pytest.raises(DataError) as caught:
+            link.infer(many[:2, :10])
+        assert str(caught.value) == "samples must hold samples of 11 values (11), not shape (2, 10)"
+
+
+def test_rasters_travel_with_the_channel_innermost():
+    """The bytes on the line are checked, because a client and a virtual board could agree on another order."""
+    source, result = TensorType((2, 3, 5), Domain(0, 255)), TensorType((3, 2, 4), Domain(0, 255))
+    x = np.random.default_rng(8).integers(0, 256, (3, *source.shape))
+    y = np.random.default_rng(9).integers(0, 256, (3, *result.shape))
+    requests, replies = [], []
+
+    def answer(sample):
+        (which,) = (k for k in range(3) if np.array_equal(x[k], sample[0]))
+        return y[which].reshape(1, -1)
+
+    def request(number, block):
+        requests.append(Frame.decode(block).payload)
+        return block
+
+    def reply(number, frame):
+        (block,) = Splitter().feed(frame)
+        replies.append(Frame.decode(block).payload[1:])
+        return frame
+
+    with (
+        VirtualBoard(answer, source, result, on_request=request, on_reply=reply) as virtual,
+        Client(virtual.port, source, result, BAUD, timeout_s=2.0) as link,
+    ):
+        assert np.array_equal(link.infer(x), y.reshape(3, -1))
+    for values, lines in ((x, requests), (y, replies)):
+        _, channels, rows, columns = values.shape
+        for sample, line in zip(values, lines, strict=True):
+            order = [sample[c, r, s] for r in range(rows) for s in range(columns) for c in range(channels)]
+            assert line == bytes(order)
 
 
 def flip(position):
@@ -120,7 +159,7 @@ def test_a_silent_board_is_given_up(model, samples):
     message = (
         f"no good answer on '{port}' after 3 tries of 0.1 s; is the board flashed with this model, and at 1000000 baud?"
     )
-    with Client(port, model.input, model.output, BAUD, timeout_s=0.1, tries=3) as link:
+    with Client(port, *model.types, BAUD, timeout_s=0.1, tries=3) as link:
         with pytest.raises(ToolError) as caught:
             link.infer(samples)
         assert str(caught.value) == message
@@ -141,12 +180,12 @@ def test_a_board_that_refuses_every_request_is_given_up(model, samples):
 
 @pytest.mark.parametrize("other", ["input", "output"])
 def test_another_model_on_the_board_is_told(model, samples, other):
-    layouts = {"input": model.input, "output": model.output, other: Beats(Domain(0, 7), 20, 4)}
+    types = {"input": model.types[0], "output": model.types[1], other: TensorType((20,), Domain(0, 7))}
 
     def answer(x):
-        return np.zeros((1, layouts["output"].length), np.int64)
+        return np.zeros((1, types["output"].length), np.int64)
 
-    with VirtualBoard(answer, **layouts) as virtual, client(virtual, model) as link:
+    with VirtualBoard(answer, **types) as virtual, client(virtual, model) as link:
         with pytest.raises(ToolError) as caught:
             link.infer(samples)
         assert str(caught.value) == f"the board on '{virtual.port}' holds another model; flash this one's bitstream"
@@ -164,7 +203,7 @@ def test_another_format_is_told(model, samples):
 
 def test_a_port_that_is_not_there_is_told(model):
     with pytest.raises(ToolError) as caught:
-        Client("/dev/no-such-port", model.input, model.output, BAUD)
+        Client("/dev/no-such-port", *model.types, BAUD)
     assert str(caught.value) == (
         "cannot open serial port '/dev/no-such-port': [Errno 2] could not open port /dev/no-such-port: "
         "[Errno 2] No such file or directory: '/dev/no-such-port'; check its name and permissions"
@@ -175,7 +214,7 @@ def test_the_virtual_board_raises_what_its_function_raised(model, samples):
     def fails(x):
         raise ArithmeticError("golden run failed")
 
-    virtual = VirtualBoard(fails, model.input, model.output)
+    virtual = VirtualBoard(fails, *model.types)
     virtual.__enter__()
     with client(virtual, model) as link, pytest.raises(ToolError):
         link.infer(samples)

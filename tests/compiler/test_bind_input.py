@@ -80,8 +80,8 @@ def test_the_network_starts_at_its_input(tmp_path: Path) -> None:
     free, bound = load_network(path), load_network(path, "uint8/255")
     assert (free.start, free.format) == ("q", None)
     assert (bound.start, str(bound.format)) == ("x", "uint8/255.0")
-    first, last = bound.streams()
-    assert (first.domain.bits, first.length, last.length) == (8, 6, 1)
+    first, last = bound.ends()
+    assert (first.integers.bits, first.length, last.length) == (8, 6, 1)
     codes = every_code(parse_format("uint8/255"))
     floats = parse_format("uint8/255").values[codes]
     answers = free.answer(free.graph.run(floats)["q"])

@@ -1,6 +1,6 @@
 """Convolutions: the op against plain loops, and files against qonnx's executor, tensor by tensor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from spatial import BATCH, SHAPE, Rng, agreement, agreements, classes, conv, dat
 
 from icepop.compiler.errors import ModelError, PlanError
 from icepop.compiler.frontend import load_graph
-from icepop.compiler.ops.base import Op
+from icepop.compiler.layers import UnitLibrary, cut
 from icepop.compiler.ops.conv import COLUMNS, Conv
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.ops.window import Window
 from icepop.compiler.passes.lower import lower
-from icepop.compiler.search import UnitLibrary, spans
+from icepop.compiler.plan import Span
 from icepop.compiler.taps import outputs
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 
@@ -256,7 +256,7 @@ def test_convolutions_that_cannot_be_read(message: str, tmp_path: Path) -> None:
 class NoUnit:
     """A kind of hardware that takes nothing."""
 
-    def matches(self, ops: Sequence[Op], types: Sequence[TensorType]) -> int:
+    def matches(self, span: Span) -> int:
         return 0
 
     __name__ = "NoUnit"
@@ -266,9 +266,9 @@ def test_a_convolution_without_hardware_is_named(tmp_path: Path) -> None:
     m = QonnxFile(SHAPE)
     x = conv(m, np.random.default_rng(0), m.bipolar("x", name="q0"), (3, 2, 2, 2), "c1")
     graph = load_graph(m.save(tmp_path / "model.onnx", classes(m, np.random.default_rng(0), m.bipolar(x, name="q1"))))
-    library = UnitLibrary([NoUnit()], lambda beats, lanes: ())  # type: ignore[list-item]
+    library = UnitLibrary([NoUnit()], lambda beats, lanes: (), lambda beats, depths: None)  # type: ignore[list-item]
     with says(PlanError, "layer 'c1' (Conv on {-1, +1}) has no hardware unit; units are: NoUnit"):
-        spans(graph, "q0", library)
+        cut(graph, "q0", library)
 
 
 def test_falling_channels_of_a_convolution_are_turned(tmp_path: Path) -> None:

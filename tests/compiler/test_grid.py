@@ -13,6 +13,7 @@ from icepop.compiler.errors import ModelError
 from icepop.compiler.exact import Number
 from icepop.compiler.grid import Grid, Line, common_divisor, find_grid
 from icepop.compiler.handlers.base import Node
+from icepop.compiler.progression import Progression, gathered
 from icepop.compiler.types import BIPOLAR, Domain
 
 NODE = Node("fc", "MatMul", "", ("x", "w"), ("y",))
@@ -23,7 +24,7 @@ def values(*numbers: float | Fraction) -> set[Number]:
 
 
 def found(*sets: set[Number]) -> Grid:
-    return find_grid(list(sets), np.arange(len(sets))[None], "act")
+    return find_grid([gathered(numbers) for numbers in sets], np.arange(len(sets))[None], "act")
 
 
 def test_one_scale_for_all_is_preferred() -> None:
@@ -54,8 +55,29 @@ def test_offsets_where_codes_would_be_large() -> None:
 
 
 def test_a_constant_channel_has_no_scale() -> None:
+    """Its value, also 0, is an offset: the unit of the others' scales stays what it is."""
     grid = found(values(-1, 1), values(0.3))
-    assert grid.lines[1] == Line(Fraction(0), Fraction(0.3))
+    assert grid.lines == (Line(Fraction(1)), Line(Fraction(0), Fraction(0.3)))
+    assert grid.domain == BIPOLAR
+    third = Fraction(1, 3)
+    grid = found(values(-third, 0, third), values(0), values(-third / 2, 0, third / 2), values(7))
+    assert grid.lines == (Line(third), Line(Fraction(0)), Line(third / 2), Line(Fraction(0), Fraction(7)))
+    assert (grid.domain, grid.unit, grid.multiples) == (Domain(-1, 1), third / 2, (2, 0, 1, 0))
+    assert found(values(0.5), values(Fraction(1, 3 << 20))).domain == Domain(0, 0)
+
+
+def test_rows_that_are_even_only_together() -> None:
+    grid = found(values(0, 1, 3), values(2))
+    assert (grid.domain, grid.scale) == (Domain(0, 3), 1)
+    assert found(values(0, 4), values(2, 6)).domain == Domain(0, 3)
+    assert found(values(0, 2, 4), values(4, 5, 6)).scale is None
+
+
+def test_many_values_are_no_list() -> None:
+    rows = [Progression(Fraction(0), Fraction(1, 3 + k), 1 << 16) for k in range(200)]
+    grid = find_grid(rows, np.arange(200)[None], "act")
+    assert grid.domain == Domain(0, 65535)
+    assert [line.scale for line in grid.lines] == [row.step for row in rows]
 
 
 @given(

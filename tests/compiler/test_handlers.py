@@ -355,6 +355,12 @@ BROKEN: dict[str, Callable[[QonnxFile, str], str]] = {
     "node 'add' (Add) cannot be read: parameters of shape (3, 6) do not belong to a tensor of shape (1, 6)": (
         lambda m, x: m.node("Add", x, m.tensor(np.ones((3, 6))), name="add")
     ),
+    "node 'slice' (Slice) gives a tensor without elements; remove it": lambda m, x: m.node(
+        "Slice", x, *(m.tensor([k], dtype=np.int64) for k in (3, 3, 1)), name="slice"
+    ),
+    "node 'act_weight' (Quant) gives a tensor without elements; remove it": lambda m, x: m.node(
+        "MatMul", m.bipolar(x), m.quant(m.tensor(np.ones((6, 0))), 2, name="act_weight")
+    ),
     "node 'relu' (Relu) cannot be read: list index out of range": lambda m, x: m.node("Relu", name="relu"),
     "node 'flip' (Transpose) cannot be read: axes don't match array": lambda m, x: m.node(
         "Transpose", x, name="flip", perm=[0, 1, 2]

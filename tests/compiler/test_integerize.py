@@ -15,23 +15,15 @@ from messages import says
 
 from icepop.compiler.errors import ModelError
 from icepop.compiler.graph import Graph
-from icepop.compiler.integerize import from_ordinal, materialize, ordinal
+from icepop.compiler.grid import Line
+from icepop.compiler.integerize import materialize
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.input import Input
-from icepop.compiler.steps import (
-    AtLeast,
-    AtMost,
-    Divide,
-    FromCode,
-    Normalize,
-    Ranked,
-    Reaches,
-    Round,
-    Scale,
-    Shift,
-    Signum,
-    Step,
-)
+from icepop.compiler.steps.affine import Affine as FromCode
+from icepop.compiler.steps.affine import Divide, Normalize, Scale, Shift
+from icepop.compiler.steps.base import Step
+from icepop.compiler.steps.limits import AtLeast, AtMost, Ranked
+from icepop.compiler.steps.quantizers import Reaches, Round, Signum
 from icepop.compiler.symbols import Symbol
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 
@@ -172,7 +164,7 @@ def test_a_rectifier_or_a_clip_stands_before_the_quantizer(
 def test_a_chain_of_rational_steps(domain: Domain, a: float, b: float, c: float, t: float) -> None:
     """Scale, division, shift and the real value of a code, which need be no float32."""
     third = Fraction(1, 3)
-    steps = [FromCode(third), Scale(np.float32(a)), Divide(np.float32(b)), Shift(np.float32(c))]
+    steps = [FromCode((Line(third),), np.float64(0)), Scale(np.float32(a)), Divide(np.float32(b)), Shift(np.float32(c))]
     op = build([*steps, Reaches(np.float32(t), np.float32(0), np.float32(1))], TensorType((1,), domain))
     expected = [int(x * third * Fraction(a) / Fraction(b) + Fraction(c) >= Fraction(t)) for x in every(domain)]
     assert codes_over(op, domain) == expected
@@ -337,13 +329,3 @@ def test_levels_out_of_reach_of_every_float32() -> None:
     x = np.array([[np.finfo(np.float32).min], [0], [np.finfo(np.float32).max]], np.float32)
     assert never.golden(x)[:, 0].tolist() == [0, 0, 0]
     assert always.golden(x)[:, 0].tolist() == [1, 1, 1]
-
-
-@given(FLOAT32)
-def test_ordinals_count_float32(x: float) -> None:
-    value = np.float32(x)
-    with np.errstate(over="ignore", under="ignore"):
-        above = np.nextafter(value, np.float32(np.inf))
-    assert from_ordinal(ordinal(value)) == value
-    if np.isfinite(above):
-        assert ordinal(above) - ordinal(value) == 1

@@ -7,14 +7,23 @@ from messages import says
 from icepop.compiler.errors import PlanError
 from icepop.compiler.plan import Folding, Plan, Resources, Stage, read_foldings
 
+CHOSEN = Folding(1, 16, "binary", "ebr", "registers", 8)
 PLAN = Plan(
     "icebreaker",
     "encode",
     (
         Stage("fc1", "XnorDense", ("fc1", "act1"), Folding(4, 32), 192, Resources(100, 50, 30, 120, 9)),
         Stage("to fc2", "Unpack", (), Folding(1, 4), 128, Resources(5, 5, 0, 6)),
-        Stage("fc2", "XnorDense", ("fc2",), Folding(1, 16), 80, Resources(40, 20, 10, 50, 2, 1, 3)),
+        Stage(
+            "fc2",
+            "XnorDense",
+            ("fc2",),
+            Folding(1, 16, "binary", "ebr", "registers", 8),
+            80,
+            Resources(40, 20, 10, 50, 2, 1, 3),
+        ),
     ),
+    192,
     700,
 )
 
@@ -25,14 +34,10 @@ def test_resources_add_up() -> None:
     assert Resources.total([]) == Resources()
 
 
-def test_the_slowest_stage_sets_the_interval() -> None:
-    assert PLAN.interval == 192
-
-
 def test_foldings_come_back_from_a_saved_plan(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(PLAN.to_json())
-    assert PLAN.foldings == {"fc1": Folding(4, 32), "fc2": Folding(1, 16)}
+    assert PLAN.foldings == {"fc1": Folding(4, 32), "fc2": CHOSEN}
     assert read_foldings(path) == PLAN.foldings
 
 
@@ -40,8 +45,15 @@ def test_a_saved_plan_says_what_it_reaches() -> None:
     saved = json.loads(PLAN.to_json())
     assert (saved["interval"], saved["latency"], saved["board"]) == (192, 700, "icebreaker")
     assert saved["cost"]["ebr"] == 11
-    assert saved["stages"][0]["folding"] == {"pe": 4, "simd": 32}
+    folding = saved["stages"][0]["folding"]
+    assert folding == {"pe": 4, "simd": 32, "encoding": "", "weights": "", "buffer": "", "pitch": 0}
+
+
+def test_a_folding_says_what_was_chosen() -> None:
     assert str(Folding(4, 32)) == "4x32"
+    assert str(Folding(4, 32, "ternary", "lut", "registers", 8)) == (
+        "4x32, ternary, weights in lut, in registers, pitch 8"
+    )
 
 
 def stage(folding: str) -> bytes:

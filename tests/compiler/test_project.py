@@ -10,7 +10,7 @@ from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Plan, Resources
 from icepop.compiler.project import Network, load_network, make_plan
 from icepop.compiler.taps import outputs
-from icepop.compiler.types import BIPOLAR, Beats, Domain
+from icepop.compiler.types import BIPOLAR, Domain, TensorType
 from icepop.hdl.units.registry import unit_library
 
 BOARD = Resources(cells=5280, ebr=30)
@@ -31,7 +31,8 @@ def test_the_host_encodes_and_hardware_does_the_rest(network: Network) -> None:
     assert network.start == "q"
     assert any((op.sign < 0).any() for op in network.graph.ops if isinstance(op, Threshold))
     assert all((op.sign > 0).all() for op in network.lowered.ops if isinstance(op, Threshold))
-    assert network.streams() == (Beats(BIPOLAR, 12, 1), Beats(Domain(0, 4), 1, 1))
+    first, last = network.ends()
+    assert (first.domain, first.length, last) == (BIPOLAR, 12, TensorType((1,), Domain(0, 4)))
     x = np.random.default_rng(1).normal(size=(50, 3, 4)).astype(np.float32)
     results = network.graph.run(x)
     assert (network.answer(results["q"]) == results["argmax"]).all()

@@ -1,7 +1,7 @@
 """The search against a brute force over every choice, with made-up units; and with the real ones."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise, product
 from math import gcd
@@ -13,13 +13,15 @@ from networks import binary_mlp
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
+from icepop.compiler.layers import Unit, UnitLibrary
 from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Plan, Resources, Span
-from icepop.compiler.search import EBR_PRICES, FILL, Unit, UnitLibrary, fits, search
+from icepop.compiler.search import EBR_PRICES, FILL, fits, search
+from icepop.compiler.timing import Inlet, Timing, streaming
 from icepop.compiler.types import BIPOLAR, Beats, Domain, TensorType
 from icepop.hdl.units.registry import unit_library
 
@@ -34,10 +36,10 @@ class Engine:
     folding: Folding
 
     @staticmethod
-    def matches(ops: Sequence[Op], types: Sequence[TensorType]) -> int:
-        if not isinstance(ops[0], Dense):
+    def matches(span: Span) -> int:
+        if not isinstance(span.ops[0], Dense):
             return 0
-        return 1 + (len(ops) > 1 and isinstance(ops[1], Threshold))
+        return 1 + (len(span.ops) > 1 and isinstance(span.ops[1], Threshold))
 
     @staticmethod
     def foldings(span: Span) -> Iterator[Folding]:
@@ -46,32 +48,24 @@ class Engine:
                 yield Folding(pe, simd)
 
     @property
-    def input(self) -> Beats:
-        return Beats(self.span.types[0].integers, self.span.types[0].length, self.folding.simd)
+    def inputs(self) -> tuple[Beats, ...]:
+        return (Beats.of(self.span.input, self.folding.simd),)
 
     @property
     def output(self) -> Beats:
-        return Beats(self.span.types[-1].integers, self.span.types[-1].length, self.folding.pe)
+        return Beats.of(self.span.result, self.folding.pe)
 
-    @property
-    def interval(self) -> int:
-        return self.input.count * self.output.count
-
-    @property
-    def pace(self) -> int:
-        return 1
-
-    @property
-    def spacing(self) -> int:
-        return self.input.count
+    @cached_property
+    def timing(self) -> Timing:
+        depth, groups = self.inputs[0].count, self.output.count
+        frees = np.where(np.arange(groups) < groups - 1, 0, depth)
+        inlet = Inlet(np.full(groups, depth), 2 * depth, frees)
+        return Timing((inlet,), np.full(groups, depth), np.ones(groups, bool), 2)
 
     @cached_property
     def cost(self) -> Resources:
         rng = np.random.default_rng([*self.span.name.encode(), self.folding.pe, self.folding.simd])
         return Resources(cells=int(rng.integers(10, 200)), ebr=int(rng.integers(0, 4)))
-
-    def departures(self, arrivals: Sequence[int]) -> list[int]:
-        return [arrivals[-1] + 2 + k * self.spacing for k in range(self.output.count)]
 
 
 @dataclass(frozen=True)
@@ -79,8 +73,8 @@ class Judge(Engine):
     """A made-up head."""
 
     @staticmethod
-    def matches(ops: Sequence[Op], types: Sequence[TensorType]) -> int:
-        return int(isinstance(ops[0], ArgMax))
+    def matches(span: Span) -> int:
+        return int(isinstance(span.ops[0], ArgMax))
 
     @staticmethod
     def foldings(span: Span) -> Iterator[Folding]:
@@ -92,34 +86,48 @@ class Judge(Engine):
 class Box:
     """A made-up gearbox that goes by way of the common divisor; from more lanes it needs time between two beats."""
 
-    input: Beats
+    inputs: tuple[Beats, ...]
     output: Beats
 
-    @property
-    def interval(self) -> int:
-        return -(-self.input.length // gcd(self.input.lanes, self.output.lanes))
-
-    @property
-    def pace(self) -> int:
-        return self.input.lanes // gcd(self.input.lanes, self.output.lanes)
-
-    @property
-    def spacing(self) -> int:
-        return 1
+    @cached_property
+    def timing(self) -> Timing:
+        lanes = gcd(self.inputs[0].lanes, self.output.lanes)
+        parts = -(-self.inputs[0].length // lanes)
+        taken = np.arange(parts) // (self.inputs[0].lanes // lanes) + 1
+        whole = self.output.lanes // lanes
+        emits = (np.arange(1, parts + 1) % whole == 0) | (np.arange(1, parts + 1) == parts)
+        return Timing((Inlet(taken),), np.ones(parts, np.int64), emits, 1)
 
     @property
     def cost(self) -> Resources:
-        return Resources(cells=3 * (self.input.lanes + self.output.lanes))
-
-    def departures(self, arrivals: Sequence[int]) -> list[int]:
-        return [arrivals[-1] + 1 + k for k in range(self.output.count)]
+        return Resources(cells=3 * (self.inputs[0].lanes + self.output.lanes))
 
 
 def join(source: Beats, lanes: int) -> list[Unit]:
-    return [] if source.lanes == lanes else [Box(source, Beats(source.domain, source.length, lanes))]
+    return [] if source.lanes == lanes else [Box((source,), replace(source, lanes=lanes))]
 
 
-LIBRARY = UnitLibrary([Judge, Engine], join)
+def fork(beats: Beats, depths: Sequence[int]) -> Unit:
+    """A made-up fork, whose cost is its places."""
+    return Copies((beats,), beats, tuple(depths))
+
+
+@dataclass(frozen=True)
+class Copies:
+    inputs: tuple[Beats, ...]
+    output: Beats
+    depths: tuple[int, ...]
+
+    @property
+    def timing(self) -> Timing:
+        return streaming(self.output.count)
+
+    @property
+    def cost(self) -> Resources:
+        return Resources(cells=self.output.width * sum(self.depths))
+
+
+LIBRARY = UnitLibrary([Judge, Engine], join, fork)
 NETWORK = binary_mlp(np.random.default_rng(0), [12, 6, 6, 4])
 LAYERS = ("fc0", "fc1", "fc2", "argmax")
 
@@ -131,7 +139,8 @@ def engines(graph: Graph) -> list[list[Engine]]:
     by_name = {op.name: op for op in graph.ops}
     result: list[list[Engine]] = []
     for names in runs:
-        span = Span(tuple(by_name[name] for name in names[1:]), tuple(types[name] for name in names))
+        ops = tuple(by_name[name] for name in names[1:])
+        span = Span(ops, (types[names[0]],), tuple(types[name] for name in names[1:]))
         kind = Judge if names[1] == "argmax" else Engine
         result.append([kind(span, folding) for folding in kind.foldings(span)])
     return result
@@ -141,12 +150,12 @@ def brute_force(choices: list[list[Engine]]) -> list[tuple[int, Resources, tuple
     """Interval, cost and foldings of every pipeline that works."""
     found = []
     for units in product(*choices):
-        boxes = [(a, box) for a, b in pairwise(units) for box in join(a.output, b.input.lanes)]
-        if any(a.output.count > 1 and box.pace > a.spacing for a, box in boxes):
+        boxes = [(a, box) for a, b in pairwise(units) for box in join(a.output, b.inputs[0].lanes)]
+        if any(a.output.count > 1 and box.timing.pace > a.timing.spacing for a, box in boxes):
             continue
         parts: list[Unit] = [*units, *(box for _, box in boxes)]
         cost = Resources.total([part.cost for part in parts])
-        found.append((max(part.interval for part in parts), cost, tuple(unit.folding for unit in units)))
+        found.append((max(part.timing.interval for part in parts), cost, tuple(unit.folding for unit in units)))
     return found
 
 
@@ -224,9 +233,9 @@ def test_a_plan_names_every_stage_and_adds_them_up() -> None:
     ]
     assert (found.board, found.start) == ("board", "x")
     assert found.interval == max(3 * 6, 6, 3 * 1, 2, 2)
-    # 3 beats in, the last at cycle 2; fc0 gives its last of 6 results 2 + 5 * 3 cycles later; the gearbox 3 beats from
-    # the cycle after; fc1 its one beat 2 later; fc2 its second 2 + 1 later; argmax 2 later
-    assert found.latency == (2 + 2 + 15) + (1 + 2) + 2 + (2 + 1) + 2
+    # fc0's 3 beats have come by cycle 2; its sixth result ends 18 cycles later and is offered 2 after that; the gearbox
+    # takes a cycle; each unit buffers a cycle, takes its steps, and offers 2 later
+    assert found.latency == (2 + 18 + 2) + 1 + (3 + 1 + 1) + (1 + 1 + 2) + (2 + 2)
     assert found.cost == Resources.total([stage.cost for stage in found.stages])
 
 
@@ -301,13 +310,13 @@ def test_an_op_without_a_unit() -> None:
         search(graph, "x", unit_library(), "board", UNBOUNDED)
 
 
-def test_branches_have_no_unit() -> None:
+def test_a_result_that_nothing_reads() -> None:
     ops: tuple[Op, ...] = (
         Input("x", (), TensorType((4,), BIPOLAR)),
         Dense("left", ("x",), np.ones((3, 4), np.int64)),
         Dense("right", ("x",), np.ones((3, 4), np.int64)),
     )
-    with says(PlanError, "layer 'right' must read only 'left': branches have no hardware unit"):
+    with says(PlanError, "layer 'left' gives a result that nothing reads; remove it from the model"):
         search(Graph(ops), "x", LIBRARY, "board", UNBOUNDED)
 
 

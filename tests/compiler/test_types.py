@@ -180,3 +180,16 @@ def with_value(value: float, at: tuple[int, ...]) -> np.ndarray:
 def test_data_that_does_not_fit_is_refused(type: TensorType, values: np.ndarray, message: str) -> None:
     with says(DataError, message):
         type.check(values, "x")
+
+
+def test_a_pixel_begins_with_a_beat_of_its_own() -> None:
+    beats = Beats.of(TensorType((5, 2, 3), Domain(0, 3)), 2)
+    assert (beats.length, beats.pixels, beats.channels, beats.pixel_beats, beats.count) == (30, 6, 5, 3, 18)
+    values = np.arange(30).reshape(1, 30) % 4
+    payloads = beats.pack(values)
+    assert payloads[:4] == [0b01_00, 0b11_10, 0b00, 0b10_01]
+    assert (beats.unpack(payloads) == values).all()
+    assert [beats.beat(position) for position in (0, 1, 4, 5, 29)] == [0, 0, 2, 3, 17]
+    assert not beats.gapless
+    assert Beats(Domain(0, 3), 30, 5, 6).gapless
+    assert Beats(Domain(0, 3), 30, 7).gapless

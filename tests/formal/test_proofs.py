@@ -151,13 +151,13 @@ def layer(size: int, folding: Folding, thresholded: bool) -> tuple[Callable[[], 
             return counts
         return [2 * count - size >= int(limit) for count, limit in zip(counts, thresholds[:, 0], strict=True)]
 
-    return lambda: XnorDense(Span(tuple(ops), tuple(types)), folding), function
+    return lambda: XnorDense(Span(tuple(ops), tuple(types[:1]), tuple(types[1:])), folding), function
 
 
 def scan() -> ArgmaxScan:
     """Argmax of three two-bit scores."""
     types = (TensorType((3,), Domain(0, 3)), TensorType((1,), Domain(0, 2)))
-    return ArgmaxScan(Span((ArgMax("argmax", ("x",)),), types), Folding())
+    return ArgmaxScan(Span((ArgMax("argmax", ("x",)),), types[:1], types[1:]), Folding())
 
 
 UNITS: dict[str, tuple[Callable[[], StreamUnit], Function, int]] = {

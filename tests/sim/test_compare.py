@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from icepop.compiler.raster import to_stream
 from icepop.compiler.types import BIPOLAR, Beats, Domain
 from icepop.hdl.accelerator import Tap
-from icepop.sim.compare import Mismatch, Verdict, compare, stream_order
+from icepop.sim.compare import Mismatch, Verdict, compare
 from icepop.sim.records import Record
 
 SAMPLES = 4
@@ -31,19 +32,13 @@ def golden():
 def records(golden):
     records = {}
     for tap in TAPS:
-        payloads = tap.beats.pack(stream_order(golden[tap.op]))
+        payloads = tap.beats.pack(to_stream(golden[tap.op]))
         records[tap.name] = Record(payloads, [100 + 3 * k for k in range(len(payloads))])
     return records
 
 
 def test_equal(golden, records):
     assert compare(TAPS, records, golden) == Verdict(SAMPLES, SAMPLES, None)
-
-
-def test_stream_order_has_the_channel_innermost():
-    values = np.arange(2 * 3 * 5).reshape(1, 2, 3, 5)
-    assert stream_order(values)[0, :4].tolist() == [0, 15, 1, 16]
-    assert stream_order(np.arange(6).reshape(2, 3)).tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 @pytest.mark.parametrize(("sample", "index"), [(0, (0, 0, 0)), (2, (1, 2, 3)), (3, (0, 2, 4))])

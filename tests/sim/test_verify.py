@@ -40,9 +40,9 @@ def quick(small, monkeypatch):
         told["runs"].append([tap.name for tap in design.taps])
         return amaranth.run(design, stimuli, progress)
 
-    def ask(folder, values, input, output, patience, progress):
+    def ask(folder, rows, input, output, patience, progress):
         told["runs"].append(str(folder))
-        golden = small().graph.run(values)["fc1"].copy()
+        golden = small().graph.run(rows)["fc1"].copy()
         golden[-1, 2] += told["wrong"]
         payloads = output.pack(golden)
         return Run({"o": Record(payloads, list(range(len(payloads))))}, 9, 0.1)

@@ -1,0 +1,165 @@
+# amaranth: UnusedElaboratable=no
+"""The cheapest chain of units that keeps an interval, by dynamic programming over the layers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from icepop.compiler.layers import Layer, Unit, UnitLibrary
+from icepop.compiler.pipeline import Placed
+from icepop.compiler.plan import Resources
+from icepop.compiler.types import Beats
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a gearbox has to know of the stream before it."""
+
+    beats: Beats
+    spacing: int
+
+    @staticmethod
+    def of(unit: Unit) -> "Stream":
+        """Stream that a unit gives."""
+        return Stream(unit.output, unit.timing.spacing)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Layers placed so far, first to last, with their total cost."""
+
+    placed: tuple[Placed, ...] = ()
+    cost: Resources = field(default_factory=Resources)
+
+    def price(self, ebr_price: int) -> int:
+        """Scalar that is minimised."""
+        return price(self.cost, ebr_price)
+
+
+def price(cost: Resources, ebr_price: int) -> int:
+    """Cells, with an EBR worth so many."""
+    return cost.cells + ebr_price * cost.ebr
+
+
+class Search:
+    """Dynamic programming along every stretch of the pipeline without branches, one stretch after the other.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        In graph order.
+    choices : sequence of sequence of Unit
+        Units that could compute each layer.
+    library : UnitLibrary
+        Gives the gearboxes between neighbours.
+    """
+
+    def __init__(self, layers: Sequence[Layer], choices: Sequence[Sequence[Unit]], library: UnitLibrary):
+        self.layers, self.choices = layers, choices
+        self.join = cache(library.join)
+
+    def intervals(self) -> list[int]:
+        """Every interval that some choice, or a gearbox between two, has, ascending."""
+        found = {unit.timing.interval for units in self.choices for unit in units}
+        givers = {layer.result: units for layer, units in zip(self.layers, self.choices, strict=True)}
+        for layer, units in zip(self.layers, self.choices, strict=True):
+            for k, source in enumerate(layer.sources):
+                lanes = {unit.inputs[k].lanes for unit in units}
+                outputs = {unit.output for unit in givers.get(source, ())}
+                found |= {box.timing.interval for beats in outputs for n in lanes for box in self.join(beats, n)}
+        return sorted(found)
+
+    def cheapest(self, interval: int, ebr_price: int) -> Chain | None:
+        """Layers at the least price in which every stage has at most this interval; None if a layer has no such unit.
+
+        Exact for a chain. Where branches part or meet, what comes before is chosen first.
+        """
+        done = Chain()
+        given: dict[str, Stream] = {}
+        for stretch in self.stretches():
+            best = self._along(stretch, given, interval, ebr_price)
+            if best is None:
+                return None
+            for placed in best.placed:
+                given[placed.layer.result] = Stream.of(placed.unit)
+            first = best.placed[0]
+            for source, beats in zip(first.layer.sources, first.unit.inputs, strict=True):
+                given.setdefault(source, Stream(beats, 1))
+            done = Chain(done.placed + best.placed, done.cost + best.cost)
+        return done
+
+    def stretches(self) -> list[list[int]]:
+        """Runs of layers each of which reads nothing but the one before, which nothing else reads."""
+        readers: dict[str, int] = {}
+        for layer in self.layers:
+            for source in layer.sources:
+                readers[source] = readers.get(source, 0) + 1
+        found: list[list[int]] = []
+        for k, layer in enumerate(self.layers):
+            previous = self.layers[k - 1].result if k else None
+            if previous is not None and layer.sources == (previous,) and readers[previous] == 1:
+                found[-1].append(k)
+            else:
+                found.append([k])
+        return found
+
+    def _along(
+        self, stretch: Sequence[int], given: Mapping[str, Stream], interval: int, ebr_price: int
+    ) -> Chain | None:
+        """Cheapest chain along a stretch, behind streams that are given."""
+        head = self.layers[stretch[0]]
+        sources = [given.get(source) for source in head.sources]
+        start = Chain()
+        chains = [
+            chain
+            for unit in self._candidates(stretch[0], interval, ebr_price)
+            if (chain := self._extend(start, sources, head, unit, interval)) is not None
+        ]
+        for k in stretch[1:]:
+            # what comes behind depends on nothing but the stream that a chain gives
+            streams: dict[Stream, Chain] = {}
+            for chain in sorted(chains, key=lambda chain: chain.price(ebr_price)):
+                streams.setdefault(Stream.of(chain.placed[-1].unit), chain)
+            chains = []
+            for unit in self._candidates(k, interval, ebr_price):
+                ways = [
+                    way
+                    for stream, chain in streams.items()
+                    if (way := self._extend(chain, [stream], self.layers[k], unit, interval)) is not None
+                ]
+                chains += [min(ways, key=lambda way: way.price(ebr_price))] if ways else []
+        return min(chains, key=lambda chain: chain.price(ebr_price), default=None)
+
+    def _candidates(self, k: int, interval: int, ebr_price: int) -> list[Unit]:
+        """Units of a layer that are fast enough; of those with equal streams only the cheapest.
+
+        Outside the pipeline elements travel without gaps, so at its ends the lanes divide a pixel.
+        """
+        layer = self.layers[k]
+        known = {each.result for each in self.layers}
+        outside = [source not in known for source in layer.sources]
+        last = layer is self.layers[-1]
+        best: dict[tuple[object, ...], tuple[int, Unit]] = {}
+        for unit in self.choices[k]:
+            gapless = all(beats.gapless for beats, end in zip(unit.inputs, outside, strict=True) if end)
+            if unit.timing.interval <= interval and gapless and (unit.output.gapless or not last):
+                streams = (*(beats.lanes for beats in unit.inputs), unit.output.lanes, unit.timing.spacing)
+                value = price(unit.cost, ebr_price)
+                if streams not in best or value < best[streams][0]:
+                    best[streams] = (value, unit)
+        return [unit for _, unit in best.values()]
+
+    def _extend(
+        self, chain: Chain, sources: Sequence[Stream | None], layer: Layer, unit: Unit, interval: int
+    ) -> Chain | None:
+        """Chain with a layer behind it, and the gearboxes of each input; None where one could not keep up."""
+        gearboxes = []
+        for source, beats in zip(sources, unit.inputs, strict=True):
+            between = tuple(self.join(source.beats, beats.lanes)) if source is not None else ()
+            if source is not None and between and source.beats.count > 1 and between[0].timing.pace > source.spacing:
+                return None
+            if any(gearbox.timing.interval > interval for gearbox in between):
+                return None
+            gearboxes.append(between)
+        costs = [unit.cost, *(box.cost for between in gearboxes for box in between)]
+        return Chain((*chain.placed, Placed(layer, unit, tuple(gearboxes))), chain.cost + Resources.total(costs))

@@ -1,0 +1,163 @@
+"""From chosen units to a plan: forks, the depths of their FIFOs, names, and the exact schedule of the whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from icepop.compiler.layers import Layer, Unit, UnitLibrary
+from icepop.compiler.plan import Feed, Folding, Plan, Stage
+from icepop.compiler.schedule import Node, Schedule, schedule
+from icepop.compiler.types import Beats
+
+ONE_SAMPLE = 1
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A layer's unit, and what brings its inputs to it.
+
+    Parameters
+    ----------
+    layer : Layer
+        What it computes.
+    unit : Unit
+        The unit.
+    gearboxes : tuple of tuple of Unit
+        For each input, units that change its lanes, first to last.
+    """
+
+    layer: Layer
+    unit: Unit
+    gearboxes: tuple[tuple[Unit, ...], ...]
+
+
+@dataclass
+class Draft:
+    """Stages and their units while they are put together.
+
+    Parameters
+    ----------
+    library : UnitLibrary
+        Makes the forks.
+    """
+
+    library: UnitLibrary
+
+    def __post_init__(self) -> None:
+        self.stages: list[Stage] = []
+        self.units: list[Unit] = []
+        self.branches: dict[str, list[Feed]] = {}
+
+    def add(self, name: str, unit: Unit, feeds: Sequence[Feed], folding: Folding, ops: tuple[str, ...] = ()) -> Feed:
+        """Append a stage; returns its output."""
+        kind = type(unit).__name__
+        self.stages.append(Stage(name, kind, ops, folding, unit.timing.interval, unit.cost, tuple(feeds)))
+        self.units.append(unit)
+        return Feed(name)
+
+    def give(self, op: str, feed: Feed, beats: Beats, readers: int) -> None:
+        """Let so many stages read the result of an op, through a fork if they are several."""
+        if readers <= 1:
+            self.branches[op] = [feed]
+            return
+        name = f"fork {op}"
+        unit = self.library.fork(beats, (1,) * readers)
+        self.add(name, unit, [feed], Folding(beats.lanes, beats.lanes))
+        self.stages[-1] = replace(self.stages[-1], depths=(1,) * readers)
+        self.branches[op] = [Feed(name, port) for port in range(readers)]
+
+    def place(self, placed: Placed) -> Feed:
+        """Append a layer behind its gearboxes."""
+        name, feeds = placed.layer.span.name, []
+        for k, (source, boxes) in enumerate(zip(placed.layer.sources, placed.gearboxes, strict=True)):
+            feed = self.branches[source].pop(0)
+            which = f" input {k}" if len(placed.gearboxes) > 1 else ""
+            for number, box in enumerate(boxes):
+                again = " again" if number else ""
+                folding = Folding(box.output.lanes, box.inputs[0].lanes)
+                feed = self.add(f"to {name}{which}{again}", box, [feed], folding)
+            feeds.append(feed)
+        folding = getattr(placed.unit, "folding", Folding())
+        return self.add(name, placed.unit, feeds, folding, tuple(op.name for op in placed.layer.span.ops))
+
+    def nodes(self, depths: Sequence[tuple[int | None, ...]]) -> list[Node]:
+        """Network for the schedule, with these FIFOs."""
+        index = {stage.name: k for k, stage in enumerate(self.stages)}
+        return [
+            Node(unit.timing, tuple((index[f.stage] if f.stage else -1, f.port) for f in stage.feeds), depth)
+            for stage, unit, depth in zip(self.stages, self.units, depths, strict=True)
+        ]
+
+    def run(self, depths: Sequence[tuple[int | None, ...]], samples: int) -> Schedule:
+        """Schedule with these FIFOs."""
+        return schedule(self.nodes(depths), self.units[0].inputs[0].count, self.units[-1].output.count, samples)
+
+
+def assemble(placed: Sequence[Placed], start: str, board: str, library: UnitLibrary, samples: int) -> Plan:
+    """Plan of a choice of units: every stage, every FIFO, and its exact interval and latency.
+
+    Parameters
+    ----------
+    placed : sequence of Placed
+        In graph order.
+    start, board : str
+        For the plan.
+    library : UnitLibrary
+        Makes the forks.
+    samples : int
+        How many samples the schedule follows.
+    """
+    draft = Draft(library)
+    readers: dict[str, int] = {}
+    for each in placed:
+        for source in each.layer.sources:
+            readers[source] = readers.get(source, 0) + 1
+    draft.give(start, Feed(), placed[0].unit.inputs[0], readers[start])
+    for each in placed:
+        feed = draft.place(each)
+        draft.give(each.layer.result, feed, each.unit.output, readers.get(each.layer.result, 0))
+    forked = any(stage.depths for stage in draft.stages)
+    result = deepened(draft, samples) if forked else draft.run(depths_of(draft), samples)
+    return Plan(board, start, tuple(draft.stages), result.interval, result.latency)
+
+
+def depths_of(draft: Draft) -> list[tuple[int | None, ...]]:
+    """FIFOs as the stages say."""
+    return [stage.depths for stage in draft.stages]
+
+
+def deepened(draft: Draft, samples: int) -> Schedule:
+    """Give every FIFO the depth that the schedule needs; returns the schedule with them.
+
+    Of the branches of a fork, the one that reaches their join last sets the pace, and needs no more than a place for
+    each cycle that a beat takes through its FIFO. The others hold what comes until then.
+    """
+    endless = [tuple(None for _ in stage.depths) for stage in draft.stages]
+    first = draft.run(endless, ONE_SAMPLE)
+    limited: list[tuple[int | None, ...]] = []
+    for index, (stage, unit) in enumerate(zip(draft.stages, draft.units, strict=True)):
+        last = slowest(draft, index, first)
+        shallow = unit.timing.latency + 1
+        limited.append(tuple(shallow if port == last else None for port in range(len(stage.depths))))
+    needed = draft.run(limited, samples).depths
+    for index, (stage, unit) in enumerate(zip(draft.stages, draft.units, strict=True)):
+        if stage.depths:
+            shallow = unit.timing.latency + 1
+            depths = tuple(max(shallow, depth) for depth in needed[index])
+            fork = draft.library.fork(unit.inputs[0], depths)
+            draft.units[index] = fork
+            draft.stages[index] = replace(stage, depths=depths, cost=fork.cost)
+    return draft.run(depths_of(draft), samples)
+
+
+def slowest(draft: Draft, index: int, first: Schedule) -> int:
+    """Output of a fork whose way to the next join is the one on which the first beat arrives last."""
+    arrivals = []
+    for port in range(len(draft.stages[index].depths)):
+        feed = Feed(draft.stages[index].name, port)
+        while True:
+            reader = next(k for k, stage in enumerate(draft.stages) if feed in stage.feeds)
+            if len(draft.stages[reader].feeds) > 1:
+                break
+            feed = Feed(draft.stages[reader].name)
+        arrivals.append(first.arrivals[reader][draft.stages[reader].feeds.index(feed)])
+    return arrivals.index(max(arrivals))
