@@ -14,36 +14,46 @@ from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Span
 from icepop.compiler.types import BIPOLAR, Beats, Domain, TensorType
-from icepop.hdl.popcount import Popcount
+from icepop.hdl.bit_sum import BitSum
 from icepop.hdl.units.argmax_scan import ArgmaxScan
 from icepop.hdl.units.base import StreamUnit
 from icepop.hdl.units.gearbox import Pack, Unpack
 from icepop.hdl.units.xnor_dense import XnorDense
 from icepop.sim.formal import counterexample
-from icepop.sim.specifications import Function, PopcountSpec, StreamSpec
+from icepop.sim.specifications import BitSumSpec, Function, StreamSpec
 
 pytestmark = pytest.mark.formal
 
 
-class Miscount(Popcount):
-    """A popcount that takes bit 0 for set when the last bit is."""
+class Miscount(BitSum):
+    """A sum that takes bit 0 for set when the last bit is."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.right = right = Popcount(self.width)
+        m.submodules.right = right = BitSum(self.shifts, self.pitch)
         m.d.comb += [right.i.eq(self.i | self.i[-1]), self.o.eq(right.o)]
         return m
 
 
-@pytest.mark.parametrize("width", range(1, 17))
-def test_popcount_is_the_sum_of_its_bits(width: int) -> None:
-    assert counterexample(PopcountSpec(Popcount(width)), 4) is None
-    if width > 1:
-        assert counterexample(PopcountSpec(Miscount(width)), 4) is not None
+SUMS: list[tuple[Sequence[int], int]] = [
+    *(((0,) * width, 16) for width in range(1, 17)),
+    ((0,) * 21, 16),
+    ((0,) * 17, 5),
+    ((0, 1) * 6, 7),
+    ((0, 1, 2) * 4, 16),
+    (tuple(i + j for i in range(3) for j in range(3)) * 2, 16),
+    ((0, 5, 6, 5), 16),
+    ((2, 0, 1), 16),
+]
+"""Exponents and pitch: counts, counts of two weights, numbers, both, gaps, and nothing to add."""
 
 
-def test_popcount_of_several_groups_is_the_sum_of_its_bits() -> None:
-    assert counterexample(PopcountSpec(Popcount(21)), 5) is None
+@pytest.mark.parametrize(("shifts", "pitch"), SUMS)
+def test_a_sum_is_that_of_its_bits(shifts: Sequence[int], pitch: int) -> None:
+    depth = BitSum(shifts, pitch).latency + 2
+    assert counterexample(BitSumSpec(BitSum(shifts, pitch)), depth) is None
+    if len(shifts) > 1:
+        assert counterexample(BitSumSpec(Miscount(shifts, pitch)), depth) is not None
 
 
 class Faulty(StreamUnit):
