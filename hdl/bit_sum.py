@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from itertools import pairwise
 
 from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from icepop.compiler.errors import PlanError
 from icepop.compiler.plan import Resources
 from icepop.hdl.adder import added, adder_cells
 from icepop.hdl.counter import count, counter_cost
@@ -16,8 +17,8 @@ from icepop.hdl.counter import count, counter_cost
 PITCH = 16
 """Bits counted between two registers: above 70 MHz on UP5K, and the smallest; 7 are above 100 MHz."""
 
-RUN = 3
-"""Neighbouring weights from which on bits are added as numbers rather than counted."""
+MOST = 32
+"""Largest pitch: some 50 MHz, and no smaller than 16."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,15 @@ class Part:
 class BitSum(wiring.Component):
     """Registered sum of bits: ``o = sum of i[k] << shifts[k]``, `latency` cycles later.
 
-    Bits of one weight are counted, some at once; bits of at least three neighbouring weights are added as numbers,
-    which takes the carry chain half the cells. A tree of adders follows, with a register after each.
+    Bits of one weight are counted, some at once; bits of neighbouring weights may be added as numbers instead, which
+    takes the carry chain half the cells. A tree of adders follows, with a register after each.
 
     Parameters
     ----------
     shifts : sequence of int
         Exponent of each bit; all 0 for a population count.
     pitch : int
-        Bits counted between two registers.
+        Most bits counted between two registers.
 
     Members
     -------
@@ -69,33 +70,17 @@ class BitSum(wiring.Component):
         self.pitch = pitch
         self.largest = sum(1 << shift for shift in self.shifts)
         super().__init__({"i": In(len(self.shifts)), "o": Out(range(self.largest + 1))})
-        self.numbers, self.counts = cut(self.shifts, pitch)
-
-    @cached_property
-    def levels(self) -> list[list[Part]]:
-        """Partial sums after each register, the counts last in the first level."""
-        if len(self.numbers) == 1 and not self.counts:
-            return []
-        levels = [sums(self.numbers) + self.counts]
-        while len(levels[-1]) > 1:
-            levels.append(sums(levels[-1]))
-        return levels
+        self.numbers, self.levels = arranged(self.shifts, pitch)
 
     @property
     def latency(self) -> int:
         """Cycles from input to output; none if there is nothing to add."""
         return len(self.levels)
 
-    @cached_property
+    @property
     def cost(self) -> Resources:
         """Counters, adders, and the registers of numbers that wait for another."""
-        before, costs = self.numbers, []
-        for level in self.levels:
-            for part in level:
-                counted = counter_cost(part.largest)
-                costs.append(counted if part.counted else addition_cost([before[k] for k in part.sources]))
-            before = level
-        return Resources.total(costs)
+        return cost_of(self.numbers, self.levels)
 
     def elaborate(self, platform: object) -> Module:
         """Count and add, with a register after each sum."""
@@ -116,8 +101,35 @@ class BitSum(wiring.Component):
         return m
 
 
-def cut(shifts: Sequence[int], pitch: int) -> tuple[list[Part], list[Part]]:
-    """Inputs as numbers of neighbouring weights, and what is left as groups to count."""
+@cache
+def arranged(shifts: tuple[int, ...], pitch: int) -> tuple[list[Part], list[list[Part]]]:
+    """Numbers at the input, and partial sums after each register, in as few cells as a few ways to cut give."""
+    if not 1 <= pitch <= MOST:
+        raise PlanError(f"pitch must be from 1 to {MOST} bits, not {pitch}")
+    found = []
+    for run in (2, 3, max(shifts) + 2):
+        for group in range(pitch, pitch // 2, -1):
+            numbers, counts = cut(shifts, group, run)
+            levels = [] if len(numbers) == 1 and not counts else [sums(numbers) + counts]
+            while levels and len(levels[-1]) > 1:
+                levels.append(sums(levels[-1]))
+            found.append((numbers, levels))
+    return min(found, key=lambda way: (cost_of(*way).cells, len(way[1])))
+
+
+def cost_of(numbers: Sequence[Part], levels: Sequence[Sequence[Part]]) -> Resources:
+    """Cost of sums arranged like this."""
+    costs, before = [], numbers
+    for level in levels:
+        for part in level:
+            counted = part.counted
+            costs.append(counter_cost(part.largest) if counted else addition_cost([before[k] for k in part.sources]))
+        before = level
+    return Resources.total(costs)
+
+
+def cut(shifts: Sequence[int], pitch: int, shortest: int) -> tuple[list[Part], list[Part]]:
+    """Inputs as numbers of neighbouring weights, and what is in shorter runs as groups to count."""
     columns: dict[int, list[int]] = {}
     for index, shift in enumerate(shifts):
         columns.setdefault(shift, []).append(index)
@@ -127,7 +139,7 @@ def cut(shifts: Sequence[int], pitch: int) -> tuple[list[Part], list[Part]]:
         run = [columns[first]]
         while first + len(run) in columns:
             run.append(columns[first + len(run)])
-        if len(run) >= RUN or max(map(len, run)) == 1:
+        if len(run) >= shortest or max(map(len, run)) == 1:
             numbers.append(Part(first, (1 << len(run)) - 1, tuple(bits.pop() for bits in run)))
         else:
             counts += groups(first, columns.pop(first), pitch)
