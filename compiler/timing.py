@@ -25,12 +25,20 @@ class Inlet:
         all. A place is free from the cycle after the step's last one.
     delay : int
         Cycles from a beat's transfer into the buffer until a step can begin that needs it.
+    total : int, optional
+        Beats of a sample, where it has more than the last step needs.
     """
 
     needs: Counts
     capacity: int = 0
     frees: Counts | None = None
     delay: int = 1
+    total: int | None = None
+
+    @property
+    def count(self) -> int:
+        """Beats of a sample."""
+        return int(self.needs[-1]) if self.total is None else self.total
 
 
 @dataclass(frozen=True, eq=False)

@@ -110,6 +110,8 @@ class Rom(wiring.Component):
         Bits of a word.
     init : sequence of int
         All words.
+    in_lut : bool
+        Whether it is made of LUTs however deep it is; otherwise it is up to `LUT_DEPTH`.
 
     Members
     -------
@@ -117,8 +119,9 @@ class Rom(wiring.Component):
     data : Out(width)
     """
 
-    def __init__(self, width: int, init: Sequence[int]):
+    def __init__(self, width: int, init: Sequence[int], in_lut: bool = False):
         self.width = width
+        self.in_lut = in_lut or len(init) <= LUT_DEPTH
         self.init = list(init)
         self.banks = Banks.choose(len(self.init), width)
         super().__init__({"address": In(ceil_log2(len(self.init))), "data": Out(width)})
@@ -131,7 +134,7 @@ class Rom(wiring.Component):
     @property
     def cost(self) -> Resources:
         """A LUT4 for each column that varies, or EBR and their multiplexers."""
-        if len(self.init) > LUT_DEPTH:
+        if not self.in_lut:
             return memory_cost(len(self.init), self.width)
         columns = varying_columns(self.bits)
         return Resources(lut4=columns, ff=columns, cells=columns)
@@ -139,7 +142,7 @@ class Rom(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """LUTs, or EBR banks whose outputs the registered high address bits select."""
         m = Module()
-        if len(self.init) <= LUT_DEPTH:
+        if self.in_lut:
             m.d.sync += self.data.eq(Array(Const(word, self.width) for word in self.init)[self.address])
         else:
             words = [self._row(m, row) for row in range(self.banks.rows)]

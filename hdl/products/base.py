@@ -1,57 +1,173 @@
-"""What a product provides: the bits that a weight and an activation contribute to an accumulator."""
+"""What a product provides: the bits that weights and activations contribute to an accumulator."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Protocol, Self
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from amaranth import Module, Value
-from numpy.typing import NDArray
 
+from icepop.compiler.plan import Resources
 from icepop.compiler.types import Domain, IntArray
-
-Term = tuple[Value, int]
-"""A bit and its weight's exponent: it contributes ``bit << shift``."""
+from icepop.hdl.products.activation import Activation
 
 
-class Product(Protocol):
-    """Multiplication of weights by activations of one domain, as bits whose sum is unsigned.
+@dataclass(frozen=True, eq=False)
+class Operands:
+    """What is multiplied: rows of constant weights by the beats of a stream.
 
-    With ``S`` the sum of all terms of a row, ``acc = gain * S + bias[row]``: negative digits are complemented and their
-    constants move into the bias, which costs no hardware, as it is a part of the row's threshold or start value.
+    Parameters
+    ----------
+    weights : int64 array (rows, pixels, channels)
+        Weight codes in the order of the stream: the taps of a window one after the other, of a vector one pixel.
+    domain : Domain
+        Values of the activations.
+    lanes : int
+        Activations a beat; the last beat of a pixel is filled with zero bits.
+    padded : bool
+        Whether pixels may lie outside the map, where the activation is the number 0.
     """
 
-    name: str
-    """What a folding's ``encoding`` calls it."""
+    weights: IntArray
+    domain: Domain
+    lanes: int
+    padded: bool = False
 
-    gain: int
-    """Factor of the sum: 2 where the sum is a popcount of matching signs, else 1."""
-
-    @staticmethod
-    def matches(weights: IntArray, domain: Domain) -> bool:
-        """Whether these weight codes times activations of this domain can be computed this way."""
-
-    @classmethod
-    def of(cls, weights: IntArray, domain: Domain, padded: bool) -> Self:
-        """The product with the fewest bits for these weights; ``padded`` if taps may lie outside the map."""
-
-    def bits(self, lanes: int) -> int:
-        """Bits of a weight word of so many lanes."""
-
-    def pack(self, weights: IntArray) -> list[int]:
-        """Weight words (words, lanes); a lane that pads the last beat holds `filler` and its activation bits are 0."""
+    @cached_property
+    def activation(self) -> Activation:
+        """How an activation is read."""
+        return Activation(self.domain, self.padded)
 
     @property
-    def filler(self) -> int:
-        """Weight code of lanes that pad a beat."""
+    def pixel_beats(self) -> int:
+        """Beats of a pixel."""
+        return -(-self.weights.shape[2] // self.lanes)
 
-    def terms(self, m: Module, weights: Value, x: Value, inside: Value | None, lanes: int) -> Sequence[Term]:
-        """Bits of one beat: ``weights`` is a word, ``x`` a beat, ``inside`` 0 where the beat is padding (None: never).
+    @property
+    def beats(self) -> int:
+        """Beats of a row."""
+        return self.weights.shape[1] * self.pixel_beats
 
-        Every bit is combinational in the three and best a single LUT4; the caller puts a register behind it.
+    @property
+    def fillers(self) -> int:
+        """Lanes of a pixel's last beat that hold no channel."""
+        return self.pixel_beats * self.lanes - self.weights.shape[2]
+
+    @property
+    def silent(self) -> bool:
+        """Whether filler lanes must contribute nothing, as they differ inside and outside the map."""
+        return self.padded and self.fillers > 0 and self.activation.filler != 0
+
+    def filled(self, filler: IntArray | int) -> IntArray:
+        """Weights (rows, beats, lanes), with ``filler`` (broadcast to the fillers of a pixel) where there is none."""
+        rows, pixels, channels = self.weights.shape
+        all_lanes = np.empty((rows, pixels, channels + self.fillers), np.int64)
+        all_lanes[:, :, :channels] = self.weights
+        all_lanes[:, :, channels:] = filler
+        return all_lanes.reshape(rows, self.beats, self.lanes)
+
+
+class Product(ABC):
+    """Multiplication of operands of one kind, as bits whose sum is unsigned.
+
+    With ``S`` the sum of ``bit << shift`` over all terms and beats of a row, ``acc = gain * S + bias[row]``, always,
+    padding and filler lanes included. Negative digits are complemented, and what that adds is a constant of the row,
+    as weights are constants; it costs no hardware where it becomes a part of a threshold or a start value.
+
+    Parameters
+    ----------
+    operands : Operands
+        What is multiplied; they match.
+    """
+
+    name: ClassVar[str]
+    """What a folding's ``encoding`` calls it."""
+
+    latency: int = 1
+    """Cycles from a word and its beat to the terms."""
+
+    def __init__(self, operands: Operands):
+        self.operands = operands
+        self.activation = operands.activation
+        self.lanes = operands.lanes
+
+    @staticmethod
+    @abstractmethod
+    def matches(operands: Operands) -> bool:
+        """Whether these operands can be multiplied this way."""
+
+    @property
+    def gain(self) -> int:
+        """Factor of the sum: 2 where it is a popcount of matching signs."""
+        return self.activation.gain
+
+    @property
+    @abstractmethod
+    def bits(self) -> int:
+        """Bits of a weight word."""
+
+    @cached_property
+    @abstractmethod
+    def shifts(self) -> tuple[int, ...]:
+        """Exponent of each term."""
+
+    @property
+    def largest(self) -> int:
+        """Bound of one beat's sum."""
+        return sum(1 << shift for shift in self.shifts)
+
+    @cached_property
+    def filled(self) -> IntArray:
+        """Weights (rows, beats, lanes), fillers included."""
+        return self.operands.filled(self.filler)
+
+    @property
+    def filler(self) -> IntArray | int:
+        """Weight of lanes that hold no channel."""
+        return 0
+
+    @cached_property
+    def words(self) -> list[list[int]]:
+        """A weight word for each row and beat."""
+        rows, beats, lanes = self.filled.shape
+        flat = self.pack(self.filled.reshape(-1, lanes))
+        return [flat[row * beats : (row + 1) * beats] for row in range(rows)]
+
+    @abstractmethod
+    def pack(self, weights: IntArray) -> list[int]:
+        """Words of weights (words, lanes)."""
+
+    @cached_property
+    def bias(self) -> IntArray:
+        """What each row (rows,) adds to ``gain * S``."""
+        weights = self.filled.sum(axis=(1, 2))
+        fillers = weights - self.operands.weights.sum(axis=(1, 2))
+        complements = self.complements(self.filled).sum(axis=(1, 2))
+        return self.activation.offset * weights - self.activation.filler * fillers - self.activation.gain * complements
+
+    @abstractmethod
+    def complements(self, weights: IntArray) -> IntArray:
+        """What a lane's terms sum up to beyond ``w * u``, for each of the weights."""
+
+    @abstractmethod
+    def terms(self, m: Module, word: Value, x: Value, inside: Value | None) -> Sequence[Value]:
+        """Registered bits of one processing element, `latency` cycles after ``word``, ``x`` and ``inside``.
+
+        Parameters
+        ----------
+        m : Module
+            Where the registers go; they must stop together with what comes before and after.
+        word : Value
+            Weight word of the beat.
+        x : Value
+            The beat.
+        inside : Value or None
+            0 where the beat is padding and ``x`` anything; None where there is no padding.
         """
 
-    def bias(self, weights: IntArray) -> NDArray[np.int64]:
-        """Bias (rows,) of whole rows (rows, beats * lanes), lanes that pad a beat included."""
-
-    def largest(self, lanes: int) -> int:
-        """Largest sum of one beat's terms."""
+    @property
+    @abstractmethod
+    def cost(self) -> Resources:
+        """Cells of one processing element's terms, registers included."""

@@ -1,9 +1,11 @@
 """What a source provides: the beats that a unit's core computes on, in the order in which it wants them."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from icepop.compiler.plan import Resources
 from icepop.compiler.timing import Inlet
@@ -17,6 +19,8 @@ class Source(wiring.Component):
     ----------
     beats : Beats
         Layout of the stream.
+    members : mapping of str to Member
+        Further ports.
 
     Members
     -------
@@ -32,7 +36,7 @@ class Source(wiring.Component):
         Whether that beat lies on the map; where not, it is padding and ``data`` may be anything.
     """
 
-    def __init__(self, beats: Beats):
+    def __init__(self, beats: Beats, members: Mapping[str, Member] = MappingProxyType({})):
         self.beats = beats
         super().__init__(
             {
@@ -41,6 +45,7 @@ class Source(wiring.Component):
                 "take": In(1),
                 "data": Out(beats.width),
                 "inside": Out(1, init=1),
+                **members,
             }
         )
 

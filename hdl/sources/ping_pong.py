@@ -1,54 +1,46 @@
 # amaranth: UnusedElaboratable=no
-"""Buffers between a stream of beats and a unit that reads a vector many times."""
+"""`PingPong`: vectors that wait in block memory until they are whole, and are then read several times."""
 
+from functools import cached_property
+
+import numpy as np
 from amaranth import Cat, Module, Signal
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
 
 from icepop.compiler.plan import Resources
+from icepop.compiler.timing import Counts, Inlet
 from icepop.compiler.types import Beats
 from icepop.hdl.memory import Ram
+from icepop.hdl.sources.vector import VectorSource
 
 
-class PingPong(wiring.Component):
-    """Double buffer of whole vectors: one is written from the stream while the other is read at will.
+class PingPong(VectorSource):
+    """Double buffer in EBR: one vector is written from the stream while the other is read.
 
     Parameters
     ----------
     beats : Beats
-        Layout of the vector; at least two beats.
-
-    Members
-    -------
-    i : In(stream.Signature(beats.width))
-        Vectors in.
-    full : Out(1)
-        A whole vector is there to read.
-    release : In(1)
-        Done with that vector after this cycle; only while ``full``.
-    beat : In(range(beats.count))
-        Which beat to read.
-    en : In(1)
-        Read; ``data`` keeps its value while low.
-    data : Out(beats.width)
-        The beat asked for one cycle before.
+        Layout of the stream.
+    depth : int
+        Beats of a vector, at least two.
+    repeats : int
+        How often a vector is read.
     """
 
-    def __init__(self, beats: Beats):
-        self.beats = beats
-        self.address_bits = ceil_log2(beats.count)
+    def __init__(self, beats: Beats, depth: int, repeats: int):
+        super().__init__(beats, depth, repeats)
+        self.address_bits = len(self.beat)
         self.ram = Ram(beats.width, 2 << self.address_bits)
-        super().__init__(
-            {
-                "i": In(stream.Signature(beats.width)),
-                "full": Out(1),
-                "release": In(1),
-                "beat": In(self.address_bits),
-                "en": In(1),
-                "data": Out(beats.width),
-            }
-        )
+
+    @cached_property
+    def inlet(self) -> Inlet:
+        """A reading needs the whole vector; the last one frees it."""
+        last = np.tile(np.arange(self.repeats) == self.repeats - 1, self.vectors)
+        return Inlet(self.whole, 2 * self.depth, self.whole - np.where(last, 0, self.depth))
+
+    @property
+    def cycles(self) -> Counts:
+        """Each step is a whole reading."""
+        return np.full(self.vectors * self.repeats, self.depth)
 
     @property
     def cost(self) -> Resources:
@@ -64,19 +56,19 @@ class PingPong(wiring.Component):
         written, read = Signal(2), Signal(2)
         position = Signal(self.address_bits)
         m.d.comb += [
-            self.full.eq(written != read),
+            self.valid.eq(written != read),
             self.i.ready.eq((written ^ read) != 0b10),
             ram.write_address.eq(Cat(position, written[0])),
             ram.write_data.eq(self.i.payload),
             ram.write_en.eq(self.i.valid & self.i.ready),
             ram.address.eq(Cat(self.beat, read[0])),
-            ram.en.eq(self.en),
+            ram.en.eq(self.take),
             self.data.eq(ram.data),
         ]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += position.eq(position + 1)
-            with m.If(position == self.beats.count - 1):
+            with m.If(position == self.depth - 1):
                 m.d.sync += [position.eq(0), written.eq(written + 1)]
-        with m.If(self.release):
+        with m.If(self.take & self.last):
             m.d.sync += read.eq(read + 1)
         return m

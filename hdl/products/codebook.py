@@ -1,0 +1,67 @@
+"""`CodebookProduct`: few different weights, looked up by index."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from amaranth import Array, Cat, Const, Module, Value
+
+from icepop.compiler.encodings.codebook import Codebook
+from icepop.compiler.plan import Resources
+from icepop.compiler.types import IntArray
+from icepop.hdl.products.base import Operands, Product
+from icepop.hdl.products.integer import IntegerProduct
+from icepop.hdl.products.registers import lanes_of
+
+
+class CodebookProduct(Product):
+    """A table turns an index into the weight's bits, then as integers."""
+
+    name = "codebook"
+
+    def __init__(self, operands: Operands):
+        super().__init__(operands)
+        weights = operands.weights
+        self.encoding = Codebook.of(np.append(weights, 0) if operands.silent else weights)
+        self.integers = IntegerProduct(operands)
+
+    @staticmethod
+    def matches(operands: Operands) -> bool:
+        """Few different weights."""
+        return operands.activation.matches and Codebook.matches(operands.weights)
+
+    @property
+    def bits(self) -> int:
+        """An index a lane."""
+        return self.encoding.bits(self.lanes)
+
+    @property
+    def filler(self) -> int:
+        """0 if the table has it, else any of its values."""
+        return 0 if 0 in self.encoding.values else self.encoding.values[0]
+
+    @cached_property
+    def shifts(self) -> tuple[int, ...]:
+        """Those of integers."""
+        return self.integers.shifts
+
+    def pack(self, weights: IntArray) -> list[int]:
+        """Indices."""
+        return self.encoding.pack(weights)
+
+    def complements(self, weights: IntArray) -> IntArray:
+        """Those of integers."""
+        return self.integers.complements(weights)
+
+    def terms(self, m: Module, word: Value, x: Value, inside: Value | None) -> Sequence[Value]:
+        """A table and the planes of integers for each lane."""
+        domain = self.integers.encoding.domain
+        codes = domain.encode(np.array(self.encoding.values, np.int64)).tolist()
+        table = Array(Const(code, domain.bits) for code in codes)
+        decoded = Cat(table[index] for index in lanes_of(word, self.lanes))
+        return self.integers.terms(m, decoded, x, inside)
+
+    @property
+    def cost(self) -> Resources:
+        """The tables on top of integers."""
+        return self.integers.cost

@@ -1,0 +1,66 @@
+# amaranth: UnusedElaboratable=no
+"""`RowNumbers`: a number for each row of a matrix, told one group of rows after the other."""
+
+from functools import cached_property
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from icepop.compiler.plan import Resources
+from icepop.compiler.types import IntArray, pack_words
+from icepop.hdl.memory import Rom
+from icepop.hdl.units.base import counter_cells
+
+
+class RowNumbers(wiring.Component):
+    """A memory that is read at a counter; constants where every group has the same numbers.
+
+    Parameters
+    ----------
+    numbers : int64 array (groups, pe)
+        The numbers, from 0 to ``2**bits - 1``.
+    bits : int
+        Of each number.
+    in_lut : bool
+        Whether the memory is made of LUTs, however deep it is.
+
+    Members
+    -------
+    step : In(1)
+        Go on to the next group; its numbers are there two cycles later.
+    data : Out(pe * bits)
+        Numbers of the group, the first row's least significant.
+    """
+
+    def __init__(self, numbers: IntArray, bits: int, in_lut: bool = False):
+        self.numbers, self.bits, self.in_lut = numbers, bits, in_lut
+        super().__init__({"step": In(1), "data": Out(numbers.shape[1] * bits)})
+
+    @cached_property
+    def constant(self) -> bool:
+        """Whether every group has the same numbers."""
+        return bool((self.numbers == self.numbers[:1]).all())
+
+    @cached_property
+    def rom(self) -> Rom:
+        """The memory."""
+        return Rom(len(self.data), pack_words(self.numbers, self.bits), self.in_lut)
+
+    @cached_property
+    def cost(self) -> Resources:
+        """Memory and counter."""
+        return Resources() if self.constant else self.rom.cost + counter_cells(len(self.numbers))
+
+    def elaborate(self, platform: object) -> Module:
+        """Count round."""
+        m = Module()
+        if self.constant:
+            m.d.comb += self.data.eq(pack_words(self.numbers[:1], self.bits)[0])
+            return m
+        m.submodules.rom = rom = self.rom
+        group = Signal(range(len(self.numbers)))
+        with m.If(self.step):
+            m.d.sync += group.eq(Mux(group == len(self.numbers) - 1, 0, group + 1))
+        m.d.comb += [rom.address.eq(group), self.data.eq(rom.data)]
+        return m

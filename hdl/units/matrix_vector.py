@@ -1,0 +1,287 @@
+# amaranth: UnusedElaboratable=no
+"""`MatrixVector`: dense layers and convolutions, on processing elements that each keep a row's accumulator."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+from amaranth import Cat, EnableInserter, Module, Signal
+
+from icepop.compiler.errors import PlanError
+from icepop.compiler.ops.base import Op
+from icepop.compiler.ops.conv import Conv
+from icepop.compiler.ops.dense import Dense
+from icepop.compiler.ops.linear import LINEAR
+from icepop.compiler.ops.threshold import Threshold
+from icepop.compiler.plan import Folding, Resources, Span
+from icepop.compiler.timing import Timing
+from icepop.compiler.types import Beats
+from icepop.hdl.comparison import Comparison
+from icepop.hdl.layer_products import products, worthwhile
+from icepop.hdl.memory import LUT_DEPTH, Rom
+from icepop.hdl.processing import ProcessingElement
+from icepop.hdl.products.base import Product
+from icepop.hdl.row_numbers import RowNumbers
+from icepop.hdl.row_sums import RowSums
+from icepop.hdl.sequencer import Sequencer
+from icepop.hdl.sources.choice import source_for, waits
+from icepop.hdl.sources.lines import LineSource
+from icepop.hdl.sources.vector import VectorSource
+from icepop.hdl.tiling import Tiling
+from icepop.hdl.units.base import LayerUnit, lone_registers, parallelisms, registered_cells
+
+MAX_PRODUCTS = 1024
+"""Largest ``pe * simd`` that is planned: twice what all memories of a UP5K can feed."""
+
+MAX_REGISTERS = 256
+"""Largest vector, in bits, that is planned to wait in flip-flops."""
+
+MAX_LUT_DEPTH = 128
+"""Deepest memory that is planned in LUTs."""
+
+
+class MatrixVector(LayerUnit):
+    """A `Dense` or a `Conv`, and the threshold that follows if it has a single level.
+
+    ``pe`` rows are computed at once, ``simd`` columns a cycle, and outputs are held still: the beats of a vector, or of
+    a window, are read again for every group of rows (folding as in FINN, Umuroglu et al. 2017). An accumulator is a sum
+    of bits, ``acc = gain * S + bias``; of products of signs that is XNOR-popcount (XNOR-Net, Rastegari et al. 2016).
+    Where a threshold follows, ``acc >= t`` is ``S >= ceil((t - bias) / gain)``.
+
+    Parameters
+    ----------
+    span : Span
+        The layer, alone or with a `Threshold` of one level whose signs are all +1.
+    folding : Folding
+        Neither number need divide its dimension, except in a convolution with groups.
+
+    Raises
+    ------
+    PlanError
+        The folding divides no group evenly, or its encoding cannot hold the weights.
+
+    Notes
+    -----
+    ``interval = pixels * groups of pe rows * beats of a row``.
+    """
+
+    def __init__(self, span: Span, folding: Folding):
+        self.op, self.folding, self.type = linear(span.ops[0]), folding, span.input
+        self.threshold = span.ops[1] if len(span.ops) > 1 and isinstance(span.ops[1], Threshold) else None
+        self.accumulators = span.results[0].integers
+        super().__init__([Beats.of(span.input, folding.simd)], Beats.of(span.result, folding.pe))
+        self.tiling = tiling = Tiling.of(self.op, span.input.shape, folding.pe, folding.simd)
+        if tiling.groups > 1 and (tiling.rows % tiling.pe or tiling.channels % tiling.simd):
+            raise PlanError(
+                f"layer '{self.op.name}' cannot be folded {folding}: pe must divide the {tiling.rows} rows and simd "
+                f"the {tiling.channels} channels of a group"
+            )
+
+    @staticmethod
+    def matches(span: Span) -> int:
+        """A layer with a product for its weights, and a threshold of one level if one follows."""
+        op, source = span.ops[0], span.input
+        if not isinstance(op, LINEAR) or not products(op, source.shape, source.integers, 1):
+            return 0
+        if isinstance(op, Conv) and (len(op.window.kernel) > 2 or op.groups > 1 == op.weights.shape[1]):
+            return 0  # no windows of more axes; a row for each channel alone reads too little to share
+        return 2 if len(span.ops) > 1 and single(span.ops[1]) else 1
+
+    @staticmethod
+    def foldings(span: Span) -> Iterator[Folding]:
+        """Sensible parallelisms up to `MAX_PRODUCTS`, with every place for weights and inputs that may pay."""
+        op, source = linear(span.ops[0]), span.input
+        whole = Tiling.of(op, source.shape, 1, 1)
+        for simd in parallelisms(whole.channels):
+            encodings = [each.name for each in worthwhile(products(op, source.shape, source.integers, simd))]
+            for pe in parallelisms(whole.rows):
+                if pe * simd > MAX_PRODUCTS or (whole.groups > 1 and (whole.rows % pe or whole.channels % simd)):
+                    continue
+                tiling = Tiling.of(op, source.shape, pe, simd)
+                small = tiling.depth * simd * source.integers.bits <= MAX_REGISTERS
+                buffers = ("ebr", "registers") if small and waits(op, tiling) else ("",)
+                memories = ("ebr", "lut") if LUT_DEPTH < tiling.words <= MAX_LUT_DEPTH else ("",)
+                for choice in product(encodings, memories, buffers):
+                    yield Folding(pe, simd, *choice)
+
+    @cached_property
+    def source(self) -> VectorSource | LineSource:
+        """Where beats come from."""
+        return source_for(self.op, self.type.shape[1:], self.input, self.tiling, self.folding.buffer)
+
+    @cached_property
+    def product(self) -> Product:
+        """How weights are multiplied: as the folding says, else in the cheapest way."""
+        found = products(self.op, self.type.shape, self.type.integers, self.folding.simd)
+        name = self.folding.encoding
+        if not name:
+            return found[0]
+        named = [product for product in found if product.name == name]
+        if not named:
+            raise PlanError(
+                f"layer '{self.op.name}' cannot have its weights encoded '{name}'; "
+                f"choose one of {', '.join(product.name for product in found)}"
+            )
+        return named[0]
+
+    @cached_property
+    def sums(self) -> RowSums:
+        """What the sums mean."""
+        return RowSums(self.product.gain, self.product.bias, self.accumulators)
+
+    @cached_property
+    def element(self) -> ProcessingElement:
+        """What computes one row of a group."""
+        return self._element()
+
+    def _element(self) -> ProcessingElement:
+        raw = self.threshold is None
+        return ProcessingElement(
+            self.product,
+            self.input.width,
+            self.sums.bits if raw else max(1, self.sums.largest.bit_length()),
+            several=self.tiling.depth > 1,
+            starts=raw and bool(self.sums.starts.any()),
+            shift=self.sums.shift if raw else 0,
+            padded=self.product.operands.padded,
+            pitch=self.folding.pitch,
+        )
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """What compares a row's sum with its threshold, if there is one."""
+        return None if self.threshold is None else Comparison((self.sums.largest + 1).bit_length())
+
+    @property
+    def latency(self) -> int:
+        """Cycles from taking a row's last beat to its result: memory, processing element, comparison."""
+        return 1 + self.element.latency + (self.comparison.latency if self.comparison else 0)
+
+    @cached_property
+    def timing(self) -> Timing:
+        """A beat of the output whenever a group of rows is whole."""
+        source, depth = self.source, self.tiling.depth
+        taken = source.cycles if isinstance(source, VectorSource) else np.full(len(source.inlet.needs), depth)
+        return Timing((source.inlet,), taken, np.cumsum(taken) % depth == 0, self.latency)
+
+    @property
+    def in_lut(self) -> bool:
+        """Whether all memories are made of LUTs."""
+        return self.folding.weights == "lut"
+
+    @cached_property
+    def weights(self) -> Rom:
+        """Weight words of the processing elements by address ``row group * depth + beat``."""
+        bits = self.product.bits
+        return Rom(self.folding.pe * bits, self.tiling.joined(self.product.words, bits), self.in_lut)
+
+    @cached_property
+    def numbers(self) -> RowNumbers | None:
+        """What each row is compared with, or starts from; None where it is neither."""
+        if self.threshold is not None and self.comparison is not None:
+            targets = self.tiling.by_tile(self.sums.targets(self.threshold), self.sums.largest + 1)
+            return RowNumbers(targets, self.comparison.bits, self.in_lut)
+        if self.element.starts:
+            return RowNumbers(self.tiling.by_tile(self.sums.starts, 0), self.element.bits, self.in_lut)
+        return None
+
+    @cached_property
+    def cost(self) -> Resources:
+        """Everything that `elaborate` makes."""
+        pe = self.folding.pe
+        parts = [self.source.cost, Sequencer(self.tiling).cost, self._weights_cost, self.element.cost * pe]
+        if self.comparison:
+            parts.append(self.comparison.cost * pe)
+        if self.numbers:
+            parts.append(self.numbers.cost)
+        flags = 1 + self.element.latency
+        parts += [lone_registers(flags), registered_cells(flags + 6)]
+        return Resources.total(parts)
+
+    @property
+    def _weights_cost(self) -> Resources:
+        """Weight memory and products; of few weight words synthesis shares equal columns."""
+        return self.weights.cost + self.product.cost * self.folding.pe
+
+    def elaborate(self, platform: object) -> Module:
+        """Sequencer, memory and processing elements, which all stop while a result waits to be taken."""
+        m, core = Module(), Module()
+        advance, take = Signal(), Signal()
+        m.submodules.sequencer = sequencer = Sequencer(self.tiling)
+        m.submodules.source = source = self.source
+        core.submodules.weights = self.weights
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            take.eq(source.valid & advance),
+            sequencer.take.eq(take),
+            source.take.eq(take),
+            source.i.valid.eq(self.i.valid),
+            source.i.payload.eq(self.i.payload),
+            self.i.ready.eq(source.i.ready),
+            self.weights.address.eq(sequencer.address),
+        ]
+        if isinstance(source, VectorSource):
+            m.d.comb += [source.beat.eq(sequencer.beat), source.last.eq(sequencer.last)]
+        row_ends = sequencer.ends if isinstance(source, VectorSource) else source.ends
+        valid = delayed(core, take, 1 + self.element.latency)
+        ends = delayed(core, take & row_ends, self.latency)
+        results = self._rows(core, valid[-2], ends[: len(valid)])
+        m.d.comb += [self.o.valid.eq(ends[-1]), self.o.payload.eq(results)]
+        m.submodules.core = EnableInserter(advance)(core)
+        return m
+
+    def _rows(self, core: Module, summed: Signal, ends: list[Signal]) -> Cat:
+        """Processing elements, told when a beat's sum is there; ``ends`` tells it of rows' last beats."""
+        first = Signal(init=1)
+        with core.If(summed):
+            core.d.sync += first.eq(ends[-2])
+        numbers = self.numbers
+        if numbers:
+            core.submodules.numbers = numbers
+            core.d.comb += numbers.step.eq(ends[-3] if self.element.starts else ends[-2])
+        results = []
+        for k in range(self.folding.pe):
+            element = self.element if k == 0 else self._element()
+            core.submodules[f"row_{k}"] = element
+            core.d.comb += [
+                element.word.eq(self.weights.data.word_select(k, self.product.bits)),
+                element.x.eq(self.source.data),
+                element.inside.eq(self.source.inside),
+                element.summed.eq(summed),
+                element.first.eq(first),
+            ]
+            number = numbers.data.word_select(k, numbers.bits) if numbers else None
+            if self.comparison:
+                comparison = self.comparison if k == 0 else Comparison(self.comparison.bits)
+                core.submodules[f"comparison_{k}"] = comparison
+                core.d.comb += [comparison.a.eq(element.o), comparison.b.eq(number)]
+                results.append(comparison.o)
+            else:
+                if number is not None:
+                    core.d.comb += element.start.eq(number)
+                results.append(element.o[self.sums.spare :])
+        return Cat(results)
+
+
+def linear(op: Op) -> Dense | Conv:
+    """An op that is known to be one of the two."""
+    if not isinstance(op, LINEAR):
+        raise TypeError(f"MatrixVector takes a Dense or a Conv, not {type(op).__name__}")
+    return op
+
+
+def single(op: Op) -> bool:
+    """Whether an op is a threshold of one level, reached from below, whose upper value is carried as a 1."""
+    if not isinstance(op, Threshold) or op.domain.size != 2 or op.domain.bits != 1 or (op.sign != 1).any():
+        return False
+    return int(op.domain.encode(np.array(op.domain.hi))) == 1
+
+
+def delayed(m: Module, flag: Signal, cycles: int) -> list[Signal]:
+    """A flag in this cycle, and after each of so many advances."""
+    flags = [flag]
+    for _ in range(cycles):
+        flags.append(Signal())
+        m.d.sync += flags[-1].eq(flags[-2])
+    return flags

@@ -1,0 +1,98 @@
+# amaranth: UnusedElaboratable=no
+"""`WindowLanes`: what all units share that compute each channel on its own, window by window."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
+from math import prod
+
+import numpy as np
+from amaranth import EnableInserter, Module, Signal, Value
+
+from icepop.compiler.ops.window import Window
+from icepop.compiler.plan import Folding, Span
+from icepop.compiler.timing import Timing
+from icepop.compiler.types import Beats
+from icepop.hdl.sources.lines import LineSource
+from icepop.hdl.sources.window_program import Axis, axes
+from icepop.hdl.units.base import LayerUnit, parallelisms
+
+
+class WindowLanes(LayerUnit):
+    """A lane for each of some channels, which takes the taps of its window one a cycle.
+
+    For every window, for every beat of a pixel: all taps, then a result.
+
+    Parameters
+    ----------
+    span : Span
+        Ops whose first one has a window.
+    folding : Folding
+        ``pe`` and ``simd`` are both the lanes.
+    window : Window
+        Where the kernel stands.
+
+    Notes
+    -----
+    ``interval = windows * beats of a pixel * taps``, or the beats of the map where these are more.
+    """
+
+    def __init__(self, span: Span, folding: Folding, window: Window):
+        self.folding = folding
+        super().__init__([Beats.of(span.input, folding.simd)], Beats.of(span.result, folding.simd))
+        self.taps = prod(window.kernel)
+        parts = self.input.pixel_beats
+        self.source = LineSource(self.input, span.input.shape[1:], window, parts, parts)
+
+    @staticmethod
+    def foldings(span: Span) -> Iterator[Folding]:
+        """Sensible numbers of lanes."""
+        for lanes in parallelisms(span.input.shape[0]):
+            yield Folding(lanes, lanes)
+
+    @property
+    @abstractmethod
+    def latency(self) -> int:
+        """Cycles from taking a window's last tap to its result."""
+
+    @cached_property
+    def timing(self) -> Timing:
+        """A result every ``taps`` cycles."""
+        count = self.output.count
+        return Timing((self.source.inlet,), np.full(count, self.taps), np.ones(count, bool), self.latency)
+
+    def elaborate(self, platform: object) -> Module:
+        """Source and lanes; all but the source's buffer stops while a result waits to be taken."""
+        m, core = Module(), Module()
+        m.submodules.source = source = self.source
+        advance, taken, ends = Signal(), Signal(), Signal()
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            source.take.eq(source.valid & advance),
+            source.i.valid.eq(self.i.valid),
+            source.i.payload.eq(self.i.payload),
+            self.i.ready.eq(source.i.ready),
+        ]
+        core.d.sync += [taken.eq(source.valid), ends.eq(source.valid & source.ends)]
+        self._compute(core, taken, ends)
+        m.submodules.core = EnableInserter(advance)(core)
+        return m
+
+    @abstractmethod
+    def _compute(self, core: Module, taken: Value, ends: Value) -> None:
+        """Drive the output from the source's data.
+
+        Parameters
+        ----------
+        core : Module
+            Where all of it goes; it stops while a result waits.
+        taken : Value
+            Data of a tap is there.
+        ends : Value
+            It is the window's last.
+        """
+
+
+def on_maps(window: Window, shape: tuple[int, ...]) -> tuple[Axis, Axis] | None:
+    """Rows and columns of windows on a tensor (C, *sizes); None where these are no map of 1 or 2 axes."""
+    return axes(window, shape[1:]) if 2 <= len(shape) <= 3 else None

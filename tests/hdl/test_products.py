@@ -1,0 +1,131 @@
+# amaranth: UnusedElaboratable=no
+"""Every product, over weights, activations, padding and fillers, equals the integer dot product."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from amaranth import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
+
+from icepop.compiler.types import BIPOLAR, Domain, pack_words
+from icepop.hdl.products.base import Operands, Product
+from icepop.hdl.products.registry import product_kinds
+
+KINDS = {f"{kind.__name__}": kind for kind in product_kinds()}
+
+WEIGHTS: dict[str, list[int]] = {
+    "binary": [-1, 1],
+    "ternary": [-1, 0, 1],
+    "zero": [0],
+    "one": [1],
+    "unsigned": [0, 1, 2, 3],
+    "two bits": [-2, -1, 0, 1],
+    "powers": [-4, -2, -1, 1, 2, 4],
+    "powers and zero": [-8, 0, 2, 4],
+    "negative": [-5, -3],
+    "book": [-13, 5, 6, 70],
+    "five bits": list(range(-16, 16)),
+}
+DOMAINS = {
+    "bipolar": BIPOLAR,
+    "bit": Domain(0, 1),
+    "minus bit": Domain(-1, 0),
+    "ternary": Domain(-1, 1),
+    "three values": Domain(0, 2),
+    "four bits": Domain(0, 15),
+    "three bits": Domain(-4, 3),
+    "even levels": Domain(-3, 3, 2),
+    "even sums": Domain(-2, 2, 2),
+    "quarters": Domain(-6, 6, 4),
+    "above": Domain(3, 5),
+    "lopsided": Domain(-3, 9, 2),
+}
+
+
+class Dot(wiring.Component):
+    """The sum of a product's terms of one word and beat, `latency` cycles later."""
+
+    def __init__(self, product: Product):
+        self.product = product
+        beat = product.lanes * product.operands.domain.bits
+        super().__init__(
+            {"word": In(product.bits), "x": In(beat), "inside": In(1), "o": Out(range(product.largest + 1))}
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        inside = self.inside if self.product.operands.padded else None
+        terms = self.product.terms(m, self.word, self.x, inside)
+        m.d.comb += self.o.eq(sum(term << shift for term, shift in zip(terms, self.product.shifts, strict=True)))
+        return m
+
+
+def beat_sums(product: Product, beats: list[tuple[int, int, int]]) -> list[int]:
+    """Simulated sum of each (word, beat, inside), one a cycle."""
+    dut = Dot(product)
+    sums = []
+
+    async def bench(ctx):
+        for cycle in range(len(beats) + product.latency):
+            if cycle < len(beats):
+                word, x, inside = beats[cycle]
+                ctx.set(dut.word, word)
+                ctx.set(dut.x, x)
+                ctx.set(dut.inside, inside)
+            if cycle >= product.latency:
+                sums.append(ctx.get(dut.o))
+            await ctx.tick()
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    return sums
+
+
+def check(product: Product, rng: np.random.Generator, samples: int) -> None:
+    """acc = gain * S + bias for every row, on random activations and random padding."""
+    operands = product.operands
+    rows, pixels, channels = operands.weights.shape
+    domain = operands.domain
+    values = np.arange(domain.lo, domain.hi + 1, domain.step)
+    expected, beats = [], []
+    for _ in range(samples):
+        x = rng.choice(values, (pixels, channels))
+        inside = rng.random(pixels) < (0.6 if operands.padded else 2)
+        codes = np.zeros((pixels, operands.pixel_beats * operands.lanes), np.int64)
+        codes[:, :channels] = domain.encode(x)
+        rubbish = rng.integers(0, 1 << domain.bits, codes.shape)
+        codes = np.where(inside[:, None], codes, rubbish)  # outside the map a beat may be anything
+        payloads = pack_words(codes.reshape(-1, operands.lanes), domain.bits)
+        on_map = np.repeat(inside, operands.pixel_beats).tolist()
+        expected.append((operands.weights * (x * inside[:, None])).sum(axis=(1, 2)))
+        for row in product.words:
+            beats += zip(row, payloads, on_map, strict=True)
+    assert all(word < 1 << product.bits for word, _, _ in beats)
+    sums = np.array(beat_sums(product, beats)).reshape(samples, rows, operands.beats)
+    assert (sums <= product.largest).all()
+    assert (product.gain * sums.sum(axis=2) + product.bias == np.array(expected)).all()
+
+
+GEOMETRIES = ((1, 1), (3, 3), (4, 4), (6, 4), (5, 4), (7, 3))
+"""Channels and lanes: one lane, odd and even lanes, and fillers, even and odd in number."""
+
+CASES = list(product(WEIGHTS, DOMAINS, (False, True)))
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("name", KINDS)
+def test_terms_sum_up_to_the_dot_product(name: str, geometry: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    channels, lanes = geometry
+    checked = 0
+    for weights, domain, padded in CASES:
+        codes = rng.choice(WEIGHTS[weights], (2, 3, channels)).astype(np.int64)
+        operands = Operands(codes, DOMAINS[domain], lanes, padded)
+        if KINDS[name].matches(operands) and (checked := checked + 1) % 4 == lanes % 4:
+            check(KINDS[name](operands), rng, 3)
+    assert checked or (name, lanes) == ("BalancedProduct", 4)
