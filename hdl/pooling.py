@@ -21,10 +21,12 @@ class Pooling(ABC):
         The map.
     bits : int
         Of the state, which in the end is the result's code.
+    valued : bool
+        Whether codes become numbers first, so that a code of 0 changes the state.
     """
 
-    def __init__(self, beats: Beats, bits: int):
-        self.beats, self.bits = beats, bits
+    def __init__(self, beats: Beats, bits: int, valued: bool = False):
+        self.beats, self.bits, self.valued = beats, bits, valued
 
     @staticmethod
     def of(span: Span, beats: Beats) -> "Pooling":
@@ -37,9 +39,9 @@ class Pooling(ABC):
         raise TypeError(f"pools are MaxPool and SumPool, not {type(op).__name__}")
 
     @property
-    @abstractmethod
     def by_channel(self) -> bool:
-        """Whether beats of a pixel are treated differently."""
+        """Whether a lane treats beats of a pixel differently."""
+        return False
 
     @abstractmethod
     def fold(self, lane: int, fresh: Value, state: Value, x: Value, beat: Value) -> Value:
@@ -110,24 +112,11 @@ class Total(Pooling):
     """
 
     def __init__(self, op: SumPool, beats: Beats, bits: int):
-        super().__init__(beats, bits)
-        self.valued = op.window.padded and beats.domain.step > 1
-
-    @property
-    def fillers(self) -> int:
-        """First lane of a pixel's last beat that holds no channel."""
-        return self.beats.channels % self.beats.lanes or self.beats.lanes
-
-    @property
-    def by_channel(self) -> bool:
-        """Whether there are fillers, whose code 0 is not the number 0."""
-        return self.valued and self.fillers < self.beats.lanes
+        super().__init__(beats, bits, op.window.padded and beats.domain.step > 1)
 
     def fold(self, lane: int, fresh: Value, state: Value, x: Value, beat: Value) -> Value:
         """Add."""
         number = self._number(x)
-        if self.by_channel and lane >= self.fillers:
-            number = Mux(beat == self.beats.pixel_beats - 1, 0, number)
         return Mux(fresh, number, state + number)[: self.bits]
 
     def _number(self, x: Value) -> Value:

@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 from alone import Alone
-from maps import POOLS
+from maps import DEPTHWISE, POOLS
 from networks import binary_mlp
 
 from icepop.boards.synthesis import synthesize
@@ -24,6 +24,7 @@ POOL = [
         binary_mlp(np.random.default_rng(seed), sizes)
         for seed, sizes in enumerate([[33, 17, 5], [16, 8, 3], [7, 40, 10]])
     ),
+    *DEPTHWISE,
     *POOLS,
 ]
 """Graphs whose ops the units are tried on; a new unit needs one here that it matches."""
