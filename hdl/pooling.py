@@ -11,6 +11,9 @@ from icepop.compiler.plan import Resources, Span
 from icepop.compiler.types import Beats
 from icepop.hdl.units.base import registered_cells
 
+GATED = 3
+"""Bits up to which elements are compared in gates."""
+
 
 class Pooling(ABC):
     """A state of ``bits`` for each lane, which every element under the window changes.
@@ -94,15 +97,27 @@ class Largest(Pooling):
         falling: Value = Array(column)[beat] if mixed else column[0]
         if self.bits == 1:
             return Mux(fresh, x, Mux(falling, state & x, state | x))
-        larger = x.as_signed() > state.as_signed() if self.beats.domain.signed else x > state
-        return Mux(fresh | (larger ^ falling), x, state)
+        return Mux(fresh | (self._larger(x, state) ^ falling), x, state)
+
+    def _larger(self, x: Value, state: Value) -> Value:
+        """Compare; few bits in gates, which are no slower than a carry chain and fewer."""
+        signed = self.beats.domain.signed
+        if self.bits > GATED:
+            return x.as_signed() > state.as_signed() if signed else x > state
+        larger: Value = Const(0)
+        for k in range(self.bits):
+            high, low = (state[k], x[k]) if signed and k == self.bits - 1 else (x[k], state[k])
+            larger = (high & ~low) | (~(high ^ low) & larger)
+        return larger
 
     @property
     def cost(self) -> Resources:
-        """A comparator and a choice."""
+        """A comparator, the choice's condition, and the choice."""
         if self.bits == 1:
             return registered_cells(1)
-        return registered_cells(self.bits) + Resources(lut4=self.bits + 1, carry=self.bits, cells=self.bits + 1)
+        if self.bits <= GATED:
+            return registered_cells(self.bits) + Resources(lut4=self.bits, cells=self.bits)
+        return registered_cells(self.bits) + Resources(lut4=2, carry=self.bits, cells=self.bits + 2)
 
 
 class Total(Pooling):

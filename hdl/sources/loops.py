@@ -24,12 +24,15 @@ class Loops:
     ----------
     lasts : list of Value
         Whether each loop is in its last turn; to be driven by `count` or by the caller, unless it has only one.
+    turns : list of Value
+        Number of each loop's turn where `count` counts it.
     ends : list of Value
         Whether ``step`` ends the last turn of all loops before each, so that it turns; one more for all of them.
     """
 
     def __init__(self, m: Module, counts: Sequence[int], step: Value, begun: bool = False):
         self.m, self.counts = m, counts
+        self.turns: list[Value] = [Const(0)] * len(counts)
         turning = (level for level, count in enumerate(counts) if count > 1)
         self.begun = next(turning, None) if begun else None
         self.lasts: list[Value] = [
@@ -44,7 +47,7 @@ class Loops:
             self.ends.append(end)
 
     def count(self, level: int, final: int = 0) -> Value:
-        """Drive a loop's last turn by a counter, which is returned.
+        """Drive a loop's last turn by a counter, which is returned too.
 
         Parameters
         ----------
@@ -57,6 +60,7 @@ class Loops:
         if count == 1:
             return Const(0)
         turn = Signal(range(count), name=f"turn_{level}", init=level == self.begun)
+        self.turns[level] = turn
         last = at_end(turn, count - 1)
         if 0 < final < count:
             last |= self.lasts[level + 1] & at_end(turn, final - 1)
