@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 
@@ -18,8 +19,6 @@ import numpy as np
 from icepop.compiler.frontend import load_graph
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
-import itertools
-
 from qonnx_file import QonnxFile
 
 
@@ -40,7 +39,7 @@ def mlp(widths: list[int], bits: int, levels: int) -> QonnxFile:
     """Dense layers with batch normalization, rectified activations and a scale for each channel."""
     file, rng = QonnxFile((widths[0],)), np.random.default_rng(0)
     x = file.quant("x", levels, 1 / (1 << levels - 1))
-    for k, (columns, rows) in enumerate(itertools.pairwise(widths)):
+    for k, (columns, rows) in enumerate(pairwise(widths)):
         x = file.node("MatMul", x, weights(file, rng, (columns, rows), bits, 1), name=f"fc{k}")
         if k < len(widths) - 2:
             x = file.node("Relu", normalized(file, rng, x, rows, columns**0.5))

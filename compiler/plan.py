@@ -195,6 +195,8 @@ class Plan:
         Cycles between two samples when neither side stalls.
     latency : int
         Cycles from a sample's first input transfer into the empty pipeline to its last output transfer.
+    input : str
+        Format of the hardware's input, as ``--input`` takes it; empty where the host applies the first quantizer.
     """
 
     board: str
@@ -202,6 +204,7 @@ class Plan:
     stages: tuple[Stage, ...]
     interval: int
     latency: int
+    input: str = ""
 
     @property
     def cost(self) -> Resources:

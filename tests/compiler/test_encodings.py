@@ -5,22 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from icepop.compiler import encodings
 from icepop.compiler.encodings.base import Encoding
 from icepop.compiler.encodings.binary import Binary
+from icepop.compiler.encodings.candidates import candidates, registered
 from icepop.compiler.encodings.codebook import Codebook
 from icepop.compiler.encodings.integer import Integer
 from icepop.compiler.encodings.power_of_two import PowerOfTwo
 from icepop.compiler.encodings.ternary import Ternary
 from icepop.compiler.encodings.trits import Trits
-from icepop.compiler.registry import modules
 
-ENCODINGS = [
-    item
-    for name, module in modules(encodings)
-    for item in vars(module).values()
-    if isinstance(item, type) and hasattr(item, "pack") and item is not Encoding and item.__module__ == module.__name__
-]
+ENCODINGS = list(registered().values())
 CODES: list[Sequence[int]] = [
     (-1, 1),
     (-1, 0, 1),
@@ -46,7 +40,48 @@ def weights_of(codes: Sequence[int]) -> np.ndarray:
 
 
 def test_the_folder_is_found() -> None:
-    assert set(ENCODINGS) == {Binary, Codebook, Integer, PowerOfTwo, Ternary, Trits}
+    assert registered() == {
+        "binary": Binary,
+        "codebook": Codebook,
+        "integer": Integer,
+        "power_of_two": PowerOfTwo,
+        "ternary": Ternary,
+        "trits": Trits,
+    }
+
+
+@pytest.mark.parametrize(
+    ("codes", "order"),
+    [
+        ((-1, 1), [("binary", 299), ("power_of_two", 299), ("codebook", 303)]),
+        (
+            (-1, 0, 1),
+            [("trits", 552), ("integer", 598), ("power_of_two", 598), ("ternary", 598), ("codebook", 604)],
+        ),
+        (
+            (-8, -4, -2, -1, 1, 2, 4, 8),
+            [("power_of_two", 897), ("codebook", 937), ("integer", 1495)],
+        ),
+        ((-13, 5, 6, 700), [("codebook", 642), ("integer", 3289)]),
+        (range(16), [("integer", 1196), ("codebook", 1260)]),
+    ],
+)
+def test_the_cheapest_candidate_comes_first(codes: Sequence[int], order: list[tuple[str, int]]) -> None:
+    """Of 23 words of 13 weights; a codebook's table counts once."""
+    weights = weights_of(codes)
+    found = [(each.name, each.bits) for each in candidates(weights)]
+    assert found[: len(order)] == order
+    assert {name for name, _ in found} == {name for name, kind in registered().items() if kind.matches(weights)}
+    for each in candidates(weights):
+        assert (each.encoding.unpack(each.encoding.pack(weights), 13) == weights).all()
+
+
+def test_every_encoding_is_the_cheapest_of_some_weights() -> None:
+    """Three ternary weights need no byte of five digits: there plain ones are as small."""
+    first = {candidates(weights_of(codes))[0].name for codes in CODES}
+    few = {each.name: each.bits for each in candidates(weights_of((-1, 0, 1))[:, :3])}
+    assert first == {"binary", "codebook", "integer", "power_of_two", "trits"}
+    assert few["ternary"] == min(few.values()) < few["trits"]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

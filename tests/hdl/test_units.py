@@ -73,7 +73,7 @@ def test_the_pool_has_a_span_for_every_unit(name: str) -> None:
 def test_results_and_cycles_are_exact_at_every_folding(name: str) -> None:
     rng = np.random.default_rng(2)
     for span, folding in cases(KINDS[name], each=5):
-        design = Alone(span, KINDS[name](span, folding), samples=6)
+        design = Alone(KINDS[name](span, folding), span)
         domain = span.input.integers
         codes = rng.choice(np.arange(domain.lo, domain.hi + 1, domain.step), (6, *span.input.shape))
         report = simulate(design, codes, "amaranth", STALLS)

@@ -108,7 +108,12 @@ def test_missing_tools_are_told_first(network, small, codes, monkeypatch):
 
 @pytest.mark.parametrize(
     ("there", "chosen"),
-    [({"verilator", "cxxrtl"}, "verilator"), ({"cxxrtl"}, "cxxrtl"), (set(), "amaranth")],
+    [
+        ({"verilator_cpp", "verilator", "cxxrtl"}, "verilator_cpp"),
+        ({"verilator", "cxxrtl"}, "cxxrtl"),
+        ({"cxxrtl"}, "cxxrtl"),
+        (set(), "amaranth"),
+    ],
 )
 def test_simulator_of_the_rtl(monkeypatch, there, chosen):
     def find(name):

@@ -1,0 +1,132 @@
+"""`MultiplyAdd`: a number times a constant plus another, both from a memory, in logic cells."""
+
+from functools import cached_property
+
+import numpy as np
+from amaranth import Array, Cat, Const, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from icepop.compiler.plan import Resources
+from icepop.compiler.types import IntArray, pack_words
+from icepop.hdl.units.base import lone_registers, registered_cells
+
+RADIX = 4
+"""Base of the digits -1, 0, 1 and 2, of which a code of two bits is the residue: the LUT4 of a partial product's bit
+takes the two and the bits of x and of 2x."""
+
+
+def to_digits(numbers: list[int]) -> IntArray:
+    """Digits (numbers, rows) of integers of either sign in base 4 with the values -1, 0, 1 and 2, lowest first."""
+    rows: list[list[int]] = []
+    rest = list(numbers)
+    while not rows or any(rest):
+        digits = [(number + 1) % RADIX - 1 for number in rest]
+        rows.append(digits)
+        rest = [(number - digit) // RADIX for number, digit in zip(rest, digits, strict=True)]
+    return np.array(rows, np.int64).T
+
+
+class MultiplyAdd(wiring.Component):
+    """``o = x * multiplier + addend``, modulo ``2**bits``, `delay` cycles after x and the word.
+
+    Each digit of the multiplier makes a partial product: 0, x, 2x, or the complement of x, whose constant is in the
+    addend. They are summed in pairs, with a register after each sum.
+
+    Parameters
+    ----------
+    width : int
+        Bits of x, which is unsigned.
+    multipliers : list of int
+        All there are, of either sign.
+    addends : list of int
+        Those that belong to them.
+    bits : int
+        Bits of the result.
+
+    Attributes
+    ----------
+    words : list of int
+        For each pair the constants as `word` takes them.
+
+    Members
+    -------
+    x : In(width)
+    word : In(…)
+    o : Out(bits)
+    """
+
+    def __init__(self, width: int, multipliers: list[int], addends: list[int], bits: int):
+        self.width, self.bits = width, bits
+        digits = to_digits(multipliers)
+        self.rows = [row for row in range(digits.shape[1]) if digits[:, row].any() and 2 * row < bits]
+        self.digits = digits[:, self.rows]
+        self.steady = bool((self.digits == self.digits[:1]).all())
+        complements = [
+            sum((digit < 0) << 2 * row for row, digit in zip(self.rows, each, strict=True))
+            for each in self.digits.tolist()
+        ]
+        corrected = [
+            (addend - complement * ((1 << width) - 1)) % (1 << bits)
+            for addend, complement in zip(addends, complements, strict=True)
+        ]
+        codes = pack_words(self.digits % RADIX, 2) if self.rows and not self.steady else [0] * len(addends)
+        self.code_bits = 0 if self.steady else 2 * len(self.rows)
+        self.words = [code | addend << self.code_bits for code, addend in zip(codes, corrected, strict=True)]
+        self.word_bits = self.code_bits + bits
+        super().__init__({"x": In(width), "word": In(self.word_bits), "o": Out(bits)})
+
+    @property
+    def delay(self) -> int:
+        """A cycle for the partial products, unless they are the same for all, and one for each level of sums."""
+        return int(not self.steady) + len(self.rows).bit_length()
+
+    @cached_property
+    def cost(self) -> Resources:
+        """A cell for each bit of a partial product and of a sum."""
+        parts = []
+        if not self.steady:
+            products = sum(min(self.width + 1, self.bits - 2 * row) for row in self.rows)
+            parts += [registered_cells(products), lone_registers(self.bits)]
+        terms = [(2 * row, min(self.width + 1 + 2 * row, self.bits)) for row in self.rows] + [(0, self.bits)]
+        while len(terms) > 1:
+            merged = []
+            for (low, high), (start, end) in zip(terms[::2], terms[1::2], strict=False):
+                top = min(max(high, end) + 1, self.bits)
+                chain = top - max(low, start)
+                parts += [Resources(chain, chain, chain, chain), lone_registers(abs(low - start))]
+                merged.append((min(low, start), top))
+            if len(terms) % 2:
+                low, high = terms[-1]
+                parts.append(lone_registers(high - low))
+                merged.append(terms[-1])
+            terms = merged
+        return Resources.total(parts)
+
+    def elaborate(self, platform: object) -> Module:
+        """Partial products, and a tree of sums."""
+        m = Module()
+        addend = self.word[self.code_bits :]
+        choices = [Const(0, 1), self.x, Cat(Const(0, 1), self.x), ~self.x]
+        level: list[Value] = []
+        for k, row in enumerate(self.rows):
+            if self.steady:
+                product: Value = choices[int(self.digits[0, k])]
+            else:
+                product = Signal(self.width + 1)
+                m.d.sync += product.eq(Array(choices)[self.word.word_select(k, 2)])
+            level.append(Cat(Const(0, 2 * row), product)[: self.bits])
+        if not self.steady:
+            registered = Signal(self.bits)
+            m.d.sync += registered.eq(addend)
+            addend = registered
+        level.append(addend)
+        while len(level) > 1:
+            pairs = [level[k : k + 2] for k in range(0, len(level), 2)]
+            level = []
+            for pair in pairs:
+                total = Signal(min(self.bits, max(map(len, pair)) + len(pair) - 1))
+                m.d.sync += total.eq(sum(pair))
+                level.append(total)
+        m.d.comb += self.o.eq(level[0])
+        return m
