@@ -117,7 +117,7 @@ class Largest(Pooling):
             return registered_cells(1)
         if self.bits <= GATED:
             return registered_cells(self.bits) + Resources(lut4=self.bits, cells=self.bits)
-        return registered_cells(self.bits) + Resources(lut4=2, carry=self.bits, cells=self.bits + 2)
+        return registered_cells(self.bits) + Resources(lut4=2, carry=self.bits, cells=self.bits + 4)
 
 
 class Total(Pooling):
@@ -145,5 +145,6 @@ class Total(Pooling):
 
     @property
     def cost(self) -> Resources:
-        """An adder."""
-        return Resources(lut4=self.bits, ff=self.bits, carry=self.bits, cells=self.bits)
+        """An adder, and what makes numbers of codes."""
+        numbers = 4 if self.valued else 0
+        return Resources(self.bits + numbers, self.bits, self.bits, self.bits + numbers)

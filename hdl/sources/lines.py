@@ -133,7 +133,7 @@ class LineSource(Source):
         program, ram, pixel = self.program, self.ram, Signal()
         m.submodules.ram = ram
         self._write(m, pixel)
-        loops = Loops(m, program.counts, self.take)
+        loops = Loops(m, program.counts, self.take, foreseen=X)
         for level in range(5):
             loops.count(level)
         x = self._position(m, loops, program.columns, X, program.column_strides)

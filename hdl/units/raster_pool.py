@@ -91,10 +91,10 @@ class RasterPool(LayerUnit):
         parts += [counter_cells(count) for count in self.counts]
         if self.ram is not None:
             address = ceil_log2(self.words)
-            parts += [self.ram.cost, registered_cells(address + 2), lone_registers(address)]
+            # what the memory is written with is no register's input alone
+            parts += [self.ram.cost, registered_cells(address + 2), lone_registers(address + len(self.state))]
             if self.keeps:
-                choices = self.folding.simd * self.pooling.bits
-                parts.append(Resources(lut4=choices, cells=choices))
+                parts.append(registered_cells(len(self.state)))
         return Resources.total(parts)
 
     def elaborate(self, platform: object) -> Module:

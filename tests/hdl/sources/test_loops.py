@@ -28,11 +28,11 @@ def simulate(m: Module, watched: Value, steps: Signal, cycles: int, rng: np.rand
     return seen
 
 
-@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize(("begun", "foreseen"), [(False, 0), (True, 0), (False, 1), (False, 2)])
 @pytest.mark.parametrize("counts", [(3, 2, 4), (1, 5), (2, 1, 3), (1, 1, 1), (4,)])
-def test_registers_follow_the_loops(counts: tuple[int, ...], begun: bool) -> None:
+def test_registers_follow_the_loops(counts: tuple[int, ...], begun: bool, foreseen: int) -> None:
     m, step = Module(), Signal()
-    loops = Loops(m, counts, step, begun)
+    loops = Loops(m, counts, step, begun, min(foreseen, len(counts)))
     for level in range(len(counts)):
         loops.count(level)
     strides = (*(5 * k - 3 for k in range(len(counts))), 11)
