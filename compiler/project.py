@@ -12,7 +12,7 @@ from icepop.compiler.ops.encode import Encode
 from icepop.compiler.passes.bind_input import bind_input
 from icepop.compiler.passes.join_encodes import join_encodes
 from icepop.compiler.passes.lower import lower
-from icepop.compiler.plan import Folding, Plan, Resources, read_foldings
+from icepop.compiler.plan import Pin, Plan, Resources, read_pins
 from icepop.compiler.search import search
 from icepop.compiler.types import IntArray, TensorType
 
@@ -80,7 +80,7 @@ def load_network(path: Path, input: str | None = None, plan: Path | None = None)
 
 def read_input(plan: Path) -> str | None:
     """Input format of a saved plan; None where the host applies the first quantizer."""
-    read_foldings(plan)  # refuses what is no plan
+    read_pins(plan)  # refuses what is no plan
     return str(json.loads(plan.read_bytes()).get("input", "")) or None
 
 
@@ -91,6 +91,7 @@ def make_plan(
     budget: Resources,
     interval: int | None = None,
     saved: Path | None = None,
+    max_lut: int | None = None,
 ) -> Plan:
     """Plan a network's hardware.
 
@@ -107,8 +108,12 @@ def make_plan(
     interval : int, optional
         Cycles a sample that must be reached.
     saved : Path, optional
-        A plan file, whose foldings are taken over.
+        A plan file, whose units and foldings are taken over.
+    max_lut : int, optional
+        LUT4 that may be used.
     """
-    pins: dict[str, Folding] = {} if saved is None else read_foldings(saved)
-    plan = search(network.lowered, network.start, library, board, budget, interval, pins)
+    pins: dict[str, Pin] = {} if saved is None else read_pins(saved)
+    foldings, units = {name: pin.folding for name, pin in pins.items()}, {name: pin.unit for name, pin in pins.items()}
+    graph = network.lowered
+    plan = search(graph, network.start, library, board, budget, interval, foldings, units, max_lut)
     return replace(plan, input="" if network.format is None else str(network.format))

@@ -4,7 +4,6 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 
-import numpy as np
 from amaranth import Const, EnableInserter, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -13,7 +12,8 @@ from amaranth.utils import ceil_log2
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.timing import Timing, streaming
 from icepop.compiler.types import Beats
-from icepop.hdl.memory import LUT_DEPTH, Rom
+from icepop.hdl.memory import LUT_DEPTH, Rom, distinct_columns
+from icepop.hdl.pipeline import behind
 from icepop.hdl.units.base import LayerUnit, counter_cells, lone_registers, registered_cells
 
 
@@ -49,7 +49,7 @@ class Parameters(wiring.Component):
             return Resources()
         memory = self.rom.cost
         if len(self.words) <= LUT_DEPTH:  # a word feeds carry chains, so a column cannot stand for its complement
-            memory = registered_cells(len(np.unique(self.rom.bits[:, self.rom.bits.any(axis=0)], axis=1).T))
+            memory = registered_cells(distinct_columns(self.rom.bits))
         return Resources.total([memory, counter_cells(len(self.words)), registered_cells(1)])
 
     def elaborate(self, platform: object) -> Module:
@@ -128,11 +128,10 @@ class ChannelUnit(LayerUnit):
             valid.eq(self.i.valid & parameters.ready),
             parameters.take.eq(valid),
         ]
+        flag: Value = valid
         for _ in range(self.delay - 1):
-            behind = Signal()
-            core.d.sync += behind.eq(valid)
-            valid = behind
-        core.d.sync += self.o.valid.eq(valid)
+            (flag,) = behind(core, flag)
+        core.d.sync += self.o.valid.eq(flag)
         m.d.comb += self.o.payload.eq(self.compute(core, self.i.payload, parameters))
         m.submodules.core = EnableInserter(advance)(core)
         return m

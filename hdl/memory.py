@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
 from amaranth import Array, Cat, Const, Module, Signal, Value, unsigned
@@ -91,6 +92,11 @@ def varying_columns(table: NDArray[np.bool_]) -> int:
     """Columns of a table (depth, columns) that stay: not constant, nor equal to another or its complement."""
     relative = np.unique(table ^ table[:1], axis=1)
     return int(relative.any(axis=0).sum())
+
+
+def distinct_columns(table: NDArray[Any]) -> int:
+    """Columns of a table (depth, columns) that stay where each must be there as it is: not 0, nor equal to another."""
+    return np.unique(table[:, table.any(axis=0)], axis=1).shape[1]
 
 
 class Rom(wiring.Component):

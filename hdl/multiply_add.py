@@ -1,5 +1,7 @@
 """`MultiplyAdd`: a number times a constant plus another, both from a memory, in logic cells."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -8,7 +10,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from icepop.compiler.plan import Resources
-from icepop.compiler.types import IntArray, pack_words
+from icepop.compiler.types import IntArray, pack_words, unpack_words
+from icepop.hdl.memory import distinct_columns
+from icepop.hdl.pipeline import behind
 from icepop.hdl.units.base import lone_registers, registered_cells
 
 RADIX = 4
@@ -25,6 +29,35 @@ def to_digits(numbers: list[int]) -> IntArray:
         rows.append(digits)
         rest = [(number - digit) // RADIX for number, digit in zip(rest, digits, strict=True)]
     return np.array(rows, np.int64).T
+
+
+@dataclass(frozen=True)
+class Term:
+    """Operand of a sum: bits from ``low`` to below ``high``, of which ``registers`` need a flip-flop to wait in."""
+
+    low: int
+    high: int
+    registers: int
+
+
+def tree_cost(terms: Sequence[Term], bits: int) -> Resources:
+    """Cells of a tree of sums of two terms, a register behind each, modulo ``2**bits``.
+
+    Where only one of two terms has low bits, they need no adder; what has no partner waits for the next level.
+    """
+    parts = []
+    while len(terms) > 1:
+        merged = []
+        for one, other in zip(terms[::2], terms[1::2], strict=False):
+            low, high = min(one.low, other.low), min(max(one.high, other.high) + 1, bits)
+            chain = high - max(one.low, other.low)
+            parts += [Resources(chain, chain, chain, chain), lone_registers(high - low - chain)]
+            merged.append(Term(low, high, high - low))
+        if len(terms) % 2:
+            parts.append(lone_registers(terms[-1].registers))
+            merged.append(terms[-1])
+        terms = merged
+    return Resources.total(parts)
 
 
 class MultiplyAdd(wiring.Component):
@@ -81,27 +114,29 @@ class MultiplyAdd(wiring.Component):
         """A cycle for the partial products, unless they are the same for all, and one for each level of sums."""
         return int(not self.steady) + len(self.rows).bit_length()
 
+    def _length(self, k: int) -> int:
+        """Bits of a row's partial product."""
+        return min(self.width + bool((self.digits[:, k] == 2).any()), self.bits - 2 * self.rows[k])
+
     @cached_property
     def cost(self) -> Resources:
-        """A cell for each bit of a partial product and of a sum."""
-        parts = []
-        if not self.steady:
-            products = sum(min(self.width + 1, self.bits - 2 * row) for row in self.rows)
-            parts += [registered_cells(products), lone_registers(self.bits)]
-        terms = [(2 * row, min(self.width + 1 + 2 * row, self.bits)) for row in self.rows] + [(0, self.bits)]
-        while len(terms) > 1:
-            merged = []
-            for (low, high), (start, end) in zip(terms[::2], terms[1::2], strict=False):
-                top = min(max(high, end) + 1, self.bits)
-                chain = top - max(low, start)
-                parts += [Resources(chain, chain, chain, chain), lone_registers(abs(low - start))]
-                merged.append((min(low, start), top))
-            if len(terms) % 2:
-                low, high = terms[-1]
-                parts.append(lone_registers(high - low))
-                merged.append(terms[-1])
-            terms = merged
-        return Resources.total(parts)
+        """A cell for each bit of a partial product and of a sum; a flip-flop for what waits."""
+        lengths = [self._length(k) for k in range(len(self.rows))]
+        addends = unpack_words([word >> self.code_bits for word in self.words], self.bits, 1)
+        lowest = int(addends.any(axis=0).argmax())
+        terms = [Term(row, row + length, length) for row, length in zip(self._places, lengths, strict=True)]
+        terms.append(Term(lowest, self.bits, distinct_columns(addends)))
+        if self.steady:
+            return tree_cost(terms, self.bits)
+        # rows of the same digits share their partial product
+        products = dict(sorted((self.digits[:, k].tobytes(), length) for k, length in enumerate(lengths)))
+        held = registered_cells(sum(products.values())) + lone_registers(terms[-1].registers)
+        return held + tree_cost(terms, self.bits)
+
+    @property
+    def _places(self) -> list[int]:
+        """Lowest bit of each partial product."""
+        return [2 * row for row in self.rows]
 
     def elaborate(self, platform: object) -> Module:
         """Partial products, and a tree of sums."""
@@ -113,13 +148,11 @@ class MultiplyAdd(wiring.Component):
             if self.steady:
                 product: Value = choices[int(self.digits[0, k])]
             else:
-                product = Signal(self.width + 1)
+                product = Signal(self._length(k))
                 m.d.sync += product.eq(Array(choices)[self.word.word_select(k, 2)])
             level.append(Cat(Const(0, 2 * row), product)[: self.bits])
         if not self.steady:
-            registered = Signal(self.bits)
-            m.d.sync += registered.eq(addend)
-            addend = registered
+            (addend,) = behind(m, addend)
         level.append(addend)
         while len(level) > 1:
             pairs = [level[k : k + 2] for k in range(0, len(level), 2)]

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Cat, Module, Value
 
 from icepop.compiler.ops.scores import Scores
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.hdl.channelwise import ChannelUnit, Parameters, joined
 from icepop.hdl.comparator import ordinal, origin
 from icepop.hdl.multiply_add import MultiplyAdd
+from icepop.hdl.pipeline import behind
 from icepop.hdl.units.base import parallelisms
 
 MOST_LANES = 4
@@ -94,7 +95,6 @@ class AffineScores(ChannelUnit):
             ]
             score: Value = multiply.o
             if multiply.delay == 0:
-                score = Signal(len(multiply.o))
-                m.d.sync += score.eq(multiply.o)
+                (score,) = behind(m, score)
             scores.append(score)
         return Cat(scores)

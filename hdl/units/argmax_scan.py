@@ -5,14 +5,15 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from amaranth import Const, EnableInserter, Module, Mux, Signal, Value
+from amaranth import EnableInserter, Module, Mux, Signal, Value
 from amaranth.utils import ceil_log2
 
 from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.timing import Timing, streaming
 from icepop.compiler.types import Beats
-from icepop.hdl.comparator import ordinal
+from icepop.hdl.comparator import carry, ordinal
+from icepop.hdl.pipeline import behind
 from icepop.hdl.units.base import LayerUnit, adder_cells, counter_cells, lone_registers, registered_cells
 
 SEGMENT = 16
@@ -80,26 +81,25 @@ class ArgmaxScan(LayerUnit):
         last = position == self.input.count - 1
         with core.If(self.i.valid):
             core.d.sync += position.eq(Mux(last, 0, position + 1))
-        along = [self.i.valid, position == 0, last, position, ordinal(self.i.payload, self.input.domain)]
-        larger: Value = Const(0, 1)
-        equal: Value = Const(1, 1)
+        first = self.i.valid & (position == 0)
+        along: list[Value] = [self.i.valid & last, position, ordinal(self.i.payload, self.input.domain)]
+        verdict: list[Value] = [first, self.i.valid & ~first]  # larger so far, and equal so far
         for k, (low, high) in enumerate(self.segments):
-            valid, first, last, index, score = along
-            part, best = score[low:high], Signal(high - low, name=f"best_{k}")
-            replaces = Signal(name=f"replaces_{k}")
-            core.d.comb += replaces.eq(larger | first | (equal & (part > best)))
-            with core.If(valid & replaces):
-                core.d.sync += best.eq(part)
+            (ends, index, score), (larger, equal) = along, verdict
+            # of the best score the complement is held: a carry chain takes its operands as they are
+            part, held, replaces = score[low:high], Signal(high - low), Signal(name=f"replaces_{k}")
+            core.d.comb += replaces.eq(larger | (equal & carry(part, held, 0)))
+            with core.If(replaces):
+                core.d.sync += held.eq(~part)
             if k + 1 < len(self.segments):
-                held = [Signal(len(value)) for value in (*along[:4], score[:low], replaces, equal)]
-                values = [*along[:4], score[:low], replaces, equal & (part == best)]
-                core.d.sync += [register.eq(value) for register, value in zip(held, values, strict=True)]
-                *along, larger, equal = held
-        best_index, chosen = Signal(self.output.width), Signal(self.output.width)
-        core.d.comb += chosen.eq(Mux(replaces, index, best_index))
-        with core.If(valid):
-            core.d.sync += best_index.eq(chosen)
-        core.d.sync += self.o.valid.eq(valid & last)
+                along, verdict = (
+                    behind(core, *values)
+                    for values in ((ends, index, score[:low]), (replaces, equal & (part ^ held).all()))
+                )
+        best_index = Signal(self.output.width)
+        with core.If(replaces):
+            core.d.sync += best_index.eq(index)
+        core.d.sync += self.o.valid.eq(ends)
         m.d.comb += self.o.payload.eq(best_index)
         m.submodules.core = EnableInserter(advance)(core)
         return m

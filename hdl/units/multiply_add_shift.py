@@ -133,7 +133,7 @@ class MultiplyAddShift(ChannelUnit):
         m.submodules[f"multiply_{k}"] = multiply = self._datapath()
         m.d.comb += [multiply.x.eq(ordinal(x, self.input.domain)), multiply.word.eq(word)]
         level = self._tied(m, multiply.o)
-        domain, count = self.output.domain, self.lane_counts, level_bits
+        domain, count = self.output.domain, self.level_bits
         inside = level[:count]
         below, above = level[-1], level[count:].any() | (inside > domain.size - 1)
         first, last = domain.encode(np.array([domain.lo, domain.hi])).tolist()

@@ -14,6 +14,7 @@ from icepop.compiler.types import IntArray, pack_words
 from icepop.hdl.channelwise import ChannelUnit, Parameters
 from icepop.hdl.comparator import BEYOND, compare_cost, cuts, delay, ordinal, ordinal_bits, reaches
 from icepop.hdl.levels import check_padding, lane_counts
+from icepop.hdl.pipeline import behind
 from icepop.hdl.units.base import lone_registers, registered_cells
 
 MOST = 15
@@ -115,9 +116,7 @@ class ThresholdCompare(ChannelUnit):
         value, count = ordinal(x, self.input.domain), len(self.levels) - 1
         falls: Value = word[-1] if self.mixed else Const(int(self.op.sign[0] < 0), 1)
         if self.mixed and delay(self.bits):
-            behind = Signal()
-            m.d.sync += behind.eq(falls)
-            falls = behind
+            (falls,) = behind(m, falls)
         compared = [reaches(m, value, word.word_select(k, self.bits), self.bits) for k in range(count)]
         code = Signal(self.output.domain.bits)
         if count == 1:

@@ -15,6 +15,7 @@ from icepop.hdl.channelwise import ChannelUnit, Parameters
 from icepop.hdl.comparator import BEYOND, compare_cost, cuts, delay, ordinal, ordinal_bits, reaches
 from icepop.hdl.levels import code_cost, code_of, level_bits, needs_sum
 from icepop.hdl.memory import Rom
+from icepop.hdl.pipeline import behind
 from icepop.hdl.units.base import counter_cells, lone_registers, registered_cells
 
 FEWEST = 4
@@ -131,10 +132,3 @@ class ThresholdSearch(ChannelUnit):
         with m.If(parameters.take):
             m.d.sync += channel.eq(Mux(channel == len(self.table) - 1, 0, channel + 1))
         return channel
-
-
-def behind(m: Module, *values: Value) -> list[Value]:
-    """The values one cycle later."""
-    registers = [Signal(len(value)) for value in values]
-    m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
-    return [*registers]
