@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 from alone import Alone
-from maps import POOLS
+from maps import DEPTHWISE, POOLS
 from networks import binary_mlp
 
 from icepop.boards.synthesis import synthesize
@@ -24,6 +24,7 @@ POOL = [
         binary_mlp(np.random.default_rng(seed), sizes)
         for seed, sizes in enumerate([[33, 17, 5], [16, 8, 3], [7, 40, 10]])
     ),
+    *DEPTHWISE,
     *POOLS,
 ]
 """Graphs whose ops the units are tried on; a new unit needs one here that it matches."""
@@ -72,7 +73,7 @@ def test_the_pool_has_a_span_for_every_unit(name: str) -> None:
 def test_results_and_cycles_are_exact_at_every_folding(name: str) -> None:
     rng = np.random.default_rng(2)
     for span, folding in cases(KINDS[name], each=5):
-        design = Alone(span, KINDS[name](span, folding), samples=6)
+        design = Alone(KINDS[name](span, folding), span)
         domain = span.input.integers
         codes = rng.choice(np.arange(domain.lo, domain.hi + 1, domain.step), (6, *span.input.shape))
         report = simulate(design, codes, "amaranth", STALLS)
