@@ -4,25 +4,26 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from alone import Alone
 from networks import binary_mlp
+from requantized import REQUANTIZED
 
 from icepop.boards.synthesis import synthesize
-from icepop.compiler.graph import Graph
-from icepop.compiler.ops.input import Input
-from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.search import search
-from icepop.hdl.accelerator import Accelerator
+from icepop.compiler.plan import Folding, Span
 from icepop.hdl.units.base import LayerUnit
-from icepop.hdl.units.registry import layer_units, unit_library
+from icepop.hdl.units.registry import layer_units
 from icepop.sim.bench import Stall
 from icepop.sim.prove import simulate
 
 KINDS = {kind.__name__: kind for kind in layer_units()}
-UNBOUNDED = Resources(cells=10**9, ebr=10**9)
 STALLS = (Stall("none"), Stall("random"), Stall("bursts"))
 
 POOL = [
-    binary_mlp(np.random.default_rng(seed), sizes) for seed, sizes in enumerate([[33, 17, 5], [16, 8, 3], [7, 40, 10]])
+    *(
+        binary_mlp(np.random.default_rng(seed), sizes)
+        for seed, sizes in enumerate([[33, 17, 5], [16, 8, 3], [7, 40, 10]])
+    ),
+    *REQUANTIZED,
 ]
 """Graphs whose ops the units are tried on; a new unit needs one here that it matches."""
 
@@ -40,13 +41,6 @@ def spans(kind: type[LayerUnit]) -> list[Span]:
     return found
 
 
-def alone(span: Span, folding: Folding) -> Accelerator:
-    """Accelerator of nothing but a span."""
-    graph = Graph((Input(span.ops[0].inputs[0], (), span.input), *span.ops))
-    pins = {span.name: folding} if folding != Folding() else {}
-    return Accelerator(graph, search(graph, graph.input.name, unit_library(), "test", UNBOUNDED, pins=pins), taps=True)
-
-
 def cases(kind: type[LayerUnit], each: int) -> list[tuple[Span, Folding]]:
     """A random choice of foldings for each span, the same every time."""
     rng = np.random.default_rng(1)
@@ -54,10 +48,18 @@ def cases(kind: type[LayerUnit], each: int) -> list[tuple[Span, Folding]]:
     for span in spans(kind):
         foldings = list(kind.foldings(span))
         # foldings that divide nothing are allowed too, though the search does not offer them
-        foldings += [f for f in (Folding(3, 5), Folding(2, 7)) if foldings != [Folding()]]
+        foldings += [folding for folding in (Folding(3, 5), Folding(2, 7), Folding(3, 3)) if takes(kind, span, folding)]
         order = rng.permutation(len(foldings))
         chosen += [(span, foldings[k]) for k in islice(order, each)]
     return chosen
+
+
+def takes(kind: type[LayerUnit], span: Span, folding: Folding) -> bool:
+    """Whether a unit can be folded so."""
+    if folding.pe > span.results[0].length or folding.simd > span.input.length:
+        return False
+    unit = kind(span, folding)
+    return (unit.output.lanes, unit.input.lanes) == (folding.pe, folding.simd)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -69,7 +71,7 @@ def test_the_pool_has_a_span_for_every_unit(name: str) -> None:
 def test_results_and_cycles_are_exact_at_every_folding(name: str) -> None:
     rng = np.random.default_rng(2)
     for span, folding in cases(KINDS[name], each=5):
-        design = alone(span, folding)
+        design = Alone(span, KINDS[name](span, folding), samples=6)
         domain = span.input.integers
         codes = rng.choice(np.arange(domain.lo, domain.hi + 1, domain.step), (6, *span.input.shape))
         report = simulate(design, codes, "amaranth", STALLS)
