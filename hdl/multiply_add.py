@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from amaranth import Array, Cat, Const, Module, Signal, Value
@@ -29,6 +28,13 @@ def to_digits(numbers: list[int]) -> IntArray:
         rows.append(digits)
         rest = [(number - digit) // RADIX for number, digit in zip(rest, digits, strict=True)]
     return np.array(rows, np.int64).T
+
+
+def product_name(digits: IntArray) -> bytes:
+    """What two rows of the same partial product have in common."""
+    if (digits == digits[0]).all():
+        return b"x" if digits[0] > 0 else b"complement"
+    return digits.tobytes()
 
 
 @dataclass(frozen=True)
@@ -118,18 +124,22 @@ class MultiplyAdd(wiring.Component):
         """Bits of a row's partial product."""
         return min(self.width + bool((self.digits[:, k] == 2).any()), self.bits - 2 * self.rows[k])
 
-    @cached_property
-    def cost(self) -> Resources:
-        """A cell for each bit of a partial product and of a sum; a flip-flop for what waits."""
-        lengths = [self._length(k) for k in range(len(self.rows))]
-        addends = unpack_words([word >> self.code_bits for word in self.words], self.bits, 1)
+    def cost(self, first: int = 0, step: int = 1) -> Resources:
+        """A cell for each bit of a partial product and of a sum; a flip-flop for what waits.
+
+        Of a lane that takes only every ``step``-th pair, from number ``first`` on.
+        """
+        digits = self.digits[first::step]
+        used = [k for k in range(len(self.rows)) if digits[:, k].any()]
+        addends = unpack_words([word >> self.code_bits for word in self.words[first::step]], self.bits, 1)
         lowest = int(addends.any(axis=0).argmax())
-        terms = [Term(row, row + length, length) for row, length in zip(self._places, lengths, strict=True)]
+        terms = [Term(self._places[k], self._places[k] + self._length(k), self._length(k)) for k in used]
         terms.append(Term(lowest, self.bits, distinct_columns(addends)))
         if self.steady:
-            return tree_cost(terms, self.bits)
-        # rows of the same digits share their partial product
-        products = dict(sorted((self.digits[:, k].tobytes(), length) for k, length in enumerate(lengths)))
+            inverters = self.width * sum(bool((digits[:, k] < 0).all()) for k in used)
+            return Resources(lut4=inverters, cells=inverters) + tree_cost(terms, self.bits)
+        # rows of the same digits share their partial product; where a digit never changes it is x or its complement
+        products = dict(sorted((product_name(digits[:, k]), self._length(k)) for k in used))
         held = registered_cells(sum(products.values())) + lone_registers(terms[-1].registers)
         return held + tree_cost(terms, self.bits)
 

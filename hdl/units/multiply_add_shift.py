@@ -108,17 +108,13 @@ class MultiplyAddShift(ChannelUnit):
     @cached_property
     def lanes_cost(self) -> Resources:
         """Multipliers; each with the test for what lies outside, and a look-up table for a bit of the code."""
-        bits, domain = self.multiply.bits - self.found.shift, self.output.domain
-        outside = -(-(bits - self.level_bits - 1) // 3) + (self.level_bits if domain.size & (domain.size - 1) else 0)
-        parts = [
-            self.multiply.cost,
-            Resources(lut4=outside, cells=outside),
-            registered_cells(domain.bits),
-            code_cost(domain),
-        ]
+        bits, domain, pe = self.multiply.bits - self.found.shift, self.output.domain, self.folding.pe
+        odd = domain.size & (domain.size - 1) > 0
+        outside = -(-(bits - self.level_bits - 1) // 3) + odd * (self.level_bits if self.level_bits > 4 else 1)
+        parts = [Resources(lut4=outside, cells=outside), registered_cells(domain.bits), code_cost(domain)]
         if self.found.ties is not None:
             parts += [adder_cells(bits), registered_cells(-(-self.found.shift // 3))]
-        return Resources.total(parts) * self.folding.pe
+        return Resources.total(parts) * pe + Resources.total([self.multiply.cost(k, pe) for k in range(pe)])
 
     def compute(self, m: Module, x: Value, parameters: Parameters) -> Value:
         """All lanes."""

@@ -88,8 +88,10 @@ class ThresholdCompare(ChannelUnit):
         """A comparator and a register for each threshold, and parities."""
         count, pe = len(self.levels) - 1, self.folding.pe
         compared = (compare_cost(self.bits) + registered_cells(1)) * (count * pe)
-        if self.parameters.rom is None:  # chains begin at the lowest bit that is set in a constant
-            idle = sum(idle_bits(int(cut), self.bits) for cut in self.cuts.reshape(-1))
+        if self.parameters.rom is None:  # equal constants share a chain, which begins at their lowest bit that is set
+            distinct = [cut for lane in self.cuts[:pe] for cut in np.unique(lane).tolist()]
+            idle = sum(idle_bits(cut, self.bits) for cut in distinct)
+            compared = (compare_cost(self.bits) + registered_cells(1)) * len(distinct)
             compared += Resources(carry=-idle, cells=-idle)
         if count == 1:
             return compared + lone_registers(pe)

@@ -7,16 +7,16 @@ import pytest
 from alone import Alone
 from maps import DEPTHWISE, POOLS
 from networks import binary_mlp
+from requantized import REQUANTIZED
 
 from icepop.boards.synthesis import synthesize
-from icepop.compiler.plan import Folding, Resources, Span
+from icepop.compiler.plan import Folding, Span
 from icepop.hdl.units.base import LayerUnit
 from icepop.hdl.units.registry import layer_units
 from icepop.sim.bench import Stall
 from icepop.sim.prove import simulate
 
 KINDS = {kind.__name__: kind for kind in layer_units()}
-UNBOUNDED = Resources(cells=10**9, ebr=10**9)
 STALLS = (Stall("none"), Stall("random"), Stall("bursts"))
 
 POOL = [
@@ -26,6 +26,7 @@ POOL = [
     ),
     *DEPTHWISE,
     *POOLS,
+    *REQUANTIZED,
 ]
 """Graphs whose ops the units are tried on; a new unit needs one here that it matches."""
 
@@ -73,7 +74,7 @@ def test_the_pool_has_a_span_for_every_unit(name: str) -> None:
 def test_results_and_cycles_are_exact_at_every_folding(name: str) -> None:
     rng = np.random.default_rng(2)
     for span, folding in cases(KINDS[name], each=5):
-        design = Alone(KINDS[name](span, folding), span)
+        design = Alone(span, KINDS[name](span, folding), samples=6)
         domain = span.input.integers
         codes = rng.choice(np.arange(domain.lo, domain.hi + 1, domain.step), (6, *span.input.shape))
         report = simulate(design, codes, "amaranth", STALLS)

@@ -124,24 +124,6 @@ def random_sizes(rng: np.random.Generator, largest: int = 40) -> list[int]:
     return rng.integers(1, largest + 1, rng.integers(2, 5)).tolist()
 
 
-def requantized_map(
-    rng: np.random.Generator, shape: tuple[int, ...], source: Domain, domain: Domain, kind: str, signs: tuple[int, ...]
-) -> Graph:
-    """A threshold op on a tensor, as behind a sum or a pool.
-
-    ``kind`` is ``scattered``, ``even``, or ``same``: scattered, and the same for all channels.
-    """
-    type = TensorType(shape, source)
-    spread = even if kind == "even" else scattered
-    thresholds = spread(rng, 1 if kind == "same" else shape[0], source, domain.size - 1)
-    sign = rng.choice(np.array(signs), 1 if kind == "same" else shape[0])
-    own = np.where(sign[:, None] < 0, -thresholds[:, ::-1], thresholds)
-    op = Threshold(
-        "act", ("x",), np.broadcast_to(own, (shape[0], domain.size - 1)), np.broadcast_to(sign, shape[:1]), domain
-    )
-    return Graph((Input("x", (), type), op))
-
-
 def folded(rng: np.random.Generator, graph: Graph) -> dict[str, Folding]:
     """A random folding for every dense layer."""
     return {
