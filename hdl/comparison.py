@@ -1,7 +1,5 @@
 """`Comparison`: whether a number reaches another one, a part of the carry chain a cycle."""
 
-from functools import cached_property
-
 from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -13,8 +11,20 @@ WHOLE = 11
 """Bits that are compared in one cycle."""
 
 
+def comparison_latency(bits: int) -> int:
+    """Cycles from two numbers to their comparison."""
+    return 1 if bits <= WHOLE else 2
+
+
+def comparison_cost(bits: int) -> Resources:
+    """A carry a bit, twice so for the upper half of a wide number, which is compared both ways."""
+    if comparison_latency(bits) == 1:
+        return adder_cells(bits) + registered_cells(1)
+    return adder_cells(bits + -(-bits // 2)) + registered_cells(4)
+
+
 class Comparison(wiring.Component):
-    """``o = a >= b`` of unsigned numbers, `latency` cycles later.
+    """``o = a >= b`` of unsigned numbers, `comparison_latency` cycles later.
 
     Parameters
     ----------
@@ -31,22 +41,10 @@ class Comparison(wiring.Component):
         self.bits = bits
         super().__init__({"a": In(bits), "b": In(bits), "o": Out(1)})
 
-    @property
-    def latency(self) -> int:
-        """Cycles from the numbers to the result."""
-        return 1 if self.bits <= WHOLE else 2
-
-    @cached_property
-    def cost(self) -> Resources:
-        """A carry a bit, twice so for the upper half, which is compared both ways."""
-        if self.latency == 1:
-            return adder_cells(self.bits) + registered_cells(1)
-        return adder_cells(self.bits + -(-self.bits // 2)) + registered_cells(4)
-
     def elaborate(self, platform: object) -> Module:
         """The upper half decides, the lower one where it is equal."""
         m = Module()
-        if self.latency == 1:
+        if comparison_latency(self.bits) == 1:
             m.d.sync += self.o.eq(self.a >= self.b)
             return m
         low = self.bits // 2

@@ -14,7 +14,7 @@ from amaranth.utils import ceil_log2
 from numpy.typing import NDArray
 
 from icepop.compiler.plan import Resources
-from icepop.compiler.types import unpack_words
+from icepop.compiler.types import IntArray, unpack_words
 
 EBR_SHAPES = ((256, 16), (512, 8), (1024, 4), (2048, 2))
 """Depth and width of an iCE40 EBR's modes (Lattice TN-02002)."""
@@ -88,10 +88,31 @@ def memory_cost(depth: int, width: int) -> Resources:
     return Resources(lut4=banks.mux_lut4, ff=select, cells=banks.mux_lut4 + select, ebr=banks.ebr)
 
 
+def lut_memory_cost(depth: int, columns: int) -> Resources:
+    """Cost of so many columns of a memory in LUTs, measured with random contents, and their registers."""
+    each = 1 if depth <= LUT_DEPTH else depth / 8 if depth <= 2 * LUT_DEPTH else depth / 7.2
+    lut4 = round(each * columns)
+    return Resources(lut4=lut4, ff=columns, cells=lut4)
+
+
 def varying_columns(table: NDArray[np.bool_]) -> int:
     """Columns of a table (depth, columns) that stay: not constant, nor equal to another or its complement."""
-    relative = np.unique(table ^ table[:1], axis=1)
-    return int(relative.any(axis=0).sum())
+    return distinct(np.zeros(table.shape[1], np.int64), table ^ table[:1])
+
+
+def distinct(keys: IntArray, table: NDArray[np.bool_]) -> int:
+    """Number of different columns of a table (depth, columns), all zeros left out; only those of one key are equal."""
+    packed = np.packbits(table, axis=0)[:, table.any(axis=0)]
+    rows = np.concatenate([packed.T, keys[table.any(axis=0), None].astype("<u2").view(np.uint8)], axis=1)
+    return len(set(map(bytes, rows)))
+
+
+def near(address: int, depth: int) -> int:
+    """Address below ``depth`` that differs in one bit or few: what a LUT holds where nothing is ever read."""
+    while address >= depth:
+        below = address & ~(1 << address.bit_length() - 1)
+        address ^= 1 << below.bit_length() - 1
+    return address
 
 
 def distinct_columns(table: NDArray[Any]) -> int:
@@ -133,17 +154,21 @@ class Rom(wiring.Component):
 
     @property
     def cost(self) -> Resources:
-        """A LUT4 for each column that varies, or EBR and their multiplexers."""
+        """LUTs for each column that varies, or EBR and their multiplexers."""
         if not self.in_lut:
             return memory_cost(len(self.init), self.width)
-        columns = varying_columns(self.bits)
-        return Resources(lut4=columns, ff=columns, cells=columns)
+        return lut_memory_cost(len(self.init), varying_columns(self.bits))
 
     def elaborate(self, platform: object) -> Module:
         """LUTs, or EBR banks whose outputs the registered high address bits select."""
         m = Module()
         if self.in_lut:
-            m.d.sync += self.data.eq(Array(Const(word, self.width) for word in self.init)[self.address])
+            words = [self.init[near(address, len(self.init))] for address in range(1 << len(self.address))]
+            # the attribute keeps yosys from making a block memory of it
+            memory = Memory(shape=unsigned(self.width), depth=len(words), init=words, attrs={"logic_block": 1})
+            m.submodules.memory = memory
+            port = memory.read_port(domain="sync")
+            m.d.comb += [port.addr.eq(self.address), self.data.eq(port.data)]
         else:
             words = [self._row(m, row) for row in range(self.banks.rows)]
             m.d.comb += self.data.eq(selected(m, words, self.address[self.banks.low_bits :], Const(1)))

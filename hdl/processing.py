@@ -1,7 +1,8 @@
 # amaranth: UnusedElaboratable=no
 """`ProcessingElement`: one row at a time, a beat of it a cycle."""
 
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache
 
 from amaranth import Cat, Const, Module, Mux
 from amaranth.lib import wiring
@@ -13,8 +14,9 @@ from icepop.hdl.products.base import Product
 from icepop.hdl.units.base import adder_cells
 
 
-class ProcessingElement(wiring.Component):
-    """Product, sum, and an accumulator where a row takes several beats or begins with a number.
+@dataclass(frozen=True, eq=False)
+class Row:
+    """How a row is computed.
 
     Parameters
     ----------
@@ -27,13 +29,58 @@ class ProcessingElement(wiring.Component):
     several : bool
         Whether a row takes several beats.
     starts : bool
-        Whether rows begin with a number.
+        Whether a row begins with a number.
     shift : int
-        Exponent of what a sum counts in the accumulator.
-    padded : bool
-        Whether beats may be padding.
+        Exponent of what a sum counts in the result.
     pitch : int
         Bits that are summed between two registers; 0 is the sum's own.
+    """
+
+    product: Product
+    width: int
+    bits: int
+    several: bool
+    starts: bool = False
+    shift: int = 0
+    pitch: int = 0
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether there is an accumulator."""
+        return self.several or self.starts
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a word and its beat to the result: product, sum, and the accumulator."""
+        latency, _ = known_sum(self.product.shifts, self.pitch or PITCH)
+        return self.product.latency + latency + self.accumulates
+
+    @property
+    def cost(self) -> Resources:
+        """Sum and accumulator, and the choice of what is added to; what a product costs depends on its weights."""
+        _, cost = known_sum(self.product.shifts, self.pitch or PITCH)
+        parts = [cost]
+        if self.accumulates:
+            parts.append(adder_cells(self.bits))
+        if self.starts and self.several:
+            parts.append(Resources(lut4=self.bits, cells=self.bits))
+        return Resources.total(parts)
+
+
+@cache
+def known_sum(shifts: tuple[int, ...], pitch: int) -> tuple[int, Resources]:
+    """Latency and cost of a sum of bits."""
+    adder = BitSum(shifts, pitch)
+    return adder.latency, adder.cost
+
+
+class ProcessingElement(wiring.Component):
+    """Product, sum, and an accumulator where a row takes several beats or begins with a number.
+
+    Parameters
+    ----------
+    row : Row
+        What it computes.
 
     Members
     -------
@@ -50,69 +97,37 @@ class ProcessingElement(wiring.Component):
     start : In(bits)
         What the row begins with.
     o : Out(bits)
-        The result so far, `latency` cycles after the beat.
+        The result so far, `Row.latency` cycles after the beat.
     """
 
-    def __init__(
-        self,
-        product: Product,
-        width: int,
-        bits: int,
-        *,
-        several: bool = True,
-        starts: bool = False,
-        shift: int = 0,
-        padded: bool = False,
-        pitch: int = 0,
-    ):
-        self.product, self.bits = product, bits
-        self.several, self.starts, self.shift, self.padded = several, starts, shift, padded
-        self.sum = BitSum(product.shifts, pitch or PITCH)
+    def __init__(self, row: Row):
+        self.row = row
         super().__init__(
             {
-                "word": In(product.bits),
-                "x": In(width),
+                "word": In(row.product.bits),
+                "x": In(row.width),
                 "inside": In(1),
                 "summed": In(1),
                 "first": In(1),
-                "start": In(bits),
-                "o": Out(bits),
+                "start": In(row.bits),
+                "o": Out(row.bits),
             }
         )
-
-    @property
-    def accumulates(self) -> bool:
-        """Whether there is an accumulator."""
-        return self.several or self.starts
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a word and its beat to the result: product, sum, and the accumulator."""
-        return self.product.latency + self.sum.latency + self.accumulates
-
-    @cached_property
-    def cost(self) -> Resources:
-        """Sum and accumulator, and the choice of what is added to; what a product costs depends on its weights."""
-        parts = [self.sum.cost]
-        if self.accumulates:
-            parts.append(adder_cells(self.bits))
-        if self.starts and self.several:
-            parts.append(Resources(lut4=self.bits, cells=self.bits))
-        return Resources.total(parts)
 
     def elaborate(self, platform: object) -> Module:
         """Product, sum, accumulator."""
         m = Module()
-        m.submodules.sum = self.sum
-        terms = self.product.terms(m, self.word, self.x, self.inside if self.padded else None)
-        m.d.comb += self.sum.i.eq(Cat(terms))
-        added = Cat(Const(0, self.shift), self.sum.o)
-        if not self.accumulates:
+        row, product = self.row, self.row.product
+        m.submodules.sum = adder = BitSum(product.shifts, row.pitch or PITCH)
+        terms = product.terms(m, self.word, self.x, self.inside if product.operands.padded else None)
+        m.d.comb += adder.i.eq(Cat(terms))
+        added = Cat(Const(0, row.shift), adder.o)
+        if not row.accumulates:
             m.d.comb += self.o.eq(added)
             return m
         with m.If(self.summed):
-            if self.starts:
-                m.d.sync += self.o.eq((Mux(self.first, self.start, self.o) if self.several else self.start) + added)
+            if row.starts:
+                m.d.sync += self.o.eq((Mux(self.first, self.start, self.o) if row.several else self.start) + added)
             else:
                 # the choice shares a cell with the adder, which it would not do in front of it
                 m.d.sync += self.o.eq(Mux(self.first, added, self.o + added))

@@ -3,13 +3,14 @@
 
 from functools import cached_property
 
+import numpy as np
 from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from icepop.compiler.plan import Resources
 from icepop.compiler.types import IntArray, pack_words
-from icepop.hdl.memory import Rom
+from icepop.hdl.memory import LUT_DEPTH, Rom, lut_memory_cost, memory_cost, varying_columns
 from icepop.hdl.units.base import counter_cells
 
 
@@ -43,14 +44,17 @@ class RowNumbers(wiring.Component):
         return bool((self.numbers == self.numbers[:1]).all())
 
     @cached_property
-    def rom(self) -> Rom:
-        """The memory."""
-        return Rom(len(self.data), pack_words(self.numbers, self.bits), self.in_lut)
-
-    @cached_property
     def cost(self) -> Resources:
         """Memory and counter."""
-        return Resources() if self.constant else self.rom.cost + counter_cells(len(self.numbers))
+        groups, width = len(self.numbers), len(self.data)
+        if self.constant:
+            return Resources()
+        if groups > LUT_DEPTH:
+            memory = lut_memory_cost(groups, width) if self.in_lut else memory_cost(groups, width)
+        else:
+            bits = self.numbers[:, :, None] >> np.arange(self.bits) & 1
+            memory = lut_memory_cost(groups, varying_columns(bits.reshape(groups, width).astype(bool)))
+        return memory + counter_cells(groups)
 
     def elaborate(self, platform: object) -> Module:
         """Count round."""
@@ -58,7 +62,8 @@ class RowNumbers(wiring.Component):
         if self.constant:
             m.d.comb += self.data.eq(pack_words(self.numbers[:1], self.bits)[0])
             return m
-        m.submodules.rom = rom = self.rom
+        words = pack_words(self.numbers, self.bits)
+        m.submodules.rom = rom = Rom(len(self.data), words, self.in_lut)
         group = Signal(range(len(self.numbers)))
         with m.If(self.step):
             m.d.sync += group.eq(Mux(group == len(self.numbers) - 1, 0, group + 1))

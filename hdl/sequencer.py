@@ -10,6 +10,26 @@ from icepop.hdl.tiling import Tiling
 from icepop.hdl.units.base import counter_cells
 
 
+def counts_beats(tiling: Tiling) -> bool:
+    """Whether the address's low bits do not tell the beat."""
+    return tiling.words > tiling.depth and tiling.depth & (tiling.depth - 1) > 0
+
+
+def counts_tiles(tiling: Tiling) -> bool:
+    """Whether neither the last beat nor the last word tells a vector's last reading."""
+    return tiling.groups > 1 and tiling.tiles > 1
+
+
+def sequencer_cost(tiling: Tiling, whole: bool = True) -> Resources:
+    """The counters; of a sequencer that is only asked for addresses, one."""
+    parts = [counter_cells(tiling.words)]
+    if whole and counts_beats(tiling):
+        parts.append(counter_cells(tiling.depth))
+    if whole and counts_tiles(tiling):
+        parts.append(counter_cells(tiling.tiles))
+    return Resources.total(parts)
+
+
 class Sequencer(wiring.Component):
     """Counts through a matrix's words, again and again.
 
@@ -44,27 +64,6 @@ class Sequencer(wiring.Component):
             }
         )
 
-    @property
-    def counts_beats(self) -> bool:
-        """Whether the address's low bits do not tell the beat."""
-        depth = self.tiling.depth
-        return self.tiling.words > depth and depth & (depth - 1) > 0
-
-    @property
-    def counts_tiles(self) -> bool:
-        """Whether neither the last beat nor the last word tells the vector's last reading."""
-        return self.tiling.groups > 1 and self.tiling.tiles > 1
-
-    @property
-    def cost(self) -> Resources:
-        """The counters."""
-        parts = [counter_cells(self.tiling.words)]
-        if self.counts_beats:
-            parts.append(counter_cells(self.tiling.depth))
-        if self.counts_tiles:
-            parts.append(counter_cells(self.tiling.tiles))
-        return Resources.total(parts)
-
     def elaborate(self, platform: object) -> Module:
         """Count, each counter only where no other one knows."""
         m = Module()
@@ -73,12 +72,12 @@ class Sequencer(wiring.Component):
         m.d.comb += [end.eq(self.address == self.tiling.words - 1), self.ends.eq(self.beat == depth - 1)]
         with m.If(self.take):
             m.d.sync += self.address.eq(Mux(end, 0, self.address + 1))
-        if self.counts_beats:
+        if counts_beats(self.tiling):
             with m.If(self.take):
                 m.d.sync += self.beat.eq(Mux(self.ends, 0, self.beat + 1))
         else:
             m.d.comb += self.beat.eq(self.address)
-        if self.counts_tiles:
+        if counts_tiles(self.tiling):
             tile = Signal(range(tiles))
             m.d.comb += self.last.eq(self.ends & (tile == tiles - 1))
             with m.If(self.take & self.ends):

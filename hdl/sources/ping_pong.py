@@ -9,7 +9,7 @@ from amaranth import Cat, Module, Signal
 from icepop.compiler.plan import Resources
 from icepop.compiler.timing import Counts, Inlet
 from icepop.compiler.types import Beats
-from icepop.hdl.memory import Ram
+from icepop.hdl.memory import Ram, memory_cost
 from icepop.hdl.sources.vector import VectorSource
 
 
@@ -29,7 +29,6 @@ class PingPong(VectorSource):
     def __init__(self, beats: Beats, depth: int, repeats: int):
         super().__init__(beats, depth, repeats)
         self.address_bits = len(self.beat)
-        self.ram = Ram(beats.width, 2 << self.address_bits)
 
     @cached_property
     def inlet(self) -> Inlet:
@@ -47,12 +46,12 @@ class PingPong(VectorSource):
         """EBR, the write counter and the two pointers."""
         counter = self.address_bits
         control = Resources(lut4=counter + 9, ff=counter + 4, carry=max(0, counter - 2), cells=counter + 9)
-        return self.ram.cost + control
+        return memory_cost(2 << counter, self.beats.width) + control
 
     def elaborate(self, platform: object) -> Module:
         """Two-bit pointers tell full from empty; their low bit is the half."""
         m = Module()
-        m.submodules.ram = ram = self.ram
+        m.submodules.ram = ram = Ram(self.beats.width, 2 << self.address_bits)
         written, read = Signal(2), Signal(2)
         position = Signal(self.address_bits)
         m.d.comb += [

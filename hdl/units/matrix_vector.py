@@ -16,15 +16,15 @@ from icepop.compiler.ops.linear import LINEAR
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.timing import Timing
-from icepop.compiler.types import Beats
-from icepop.hdl.comparison import Comparison
-from icepop.hdl.layer_products import products, worthwhile
-from icepop.hdl.memory import LUT_DEPTH, Rom
-from icepop.hdl.processing import ProcessingElement
+from icepop.compiler.types import Beats, unpack_words
+from icepop.hdl.comparison import Comparison, comparison_cost, comparison_latency
+from icepop.hdl.layer_products import products, shared_cost, worthwhile
+from icepop.hdl.memory import LUT_DEPTH, Rom, lut_memory_cost, memory_cost
+from icepop.hdl.processing import ProcessingElement, Row
 from icepop.hdl.products.base import Product
 from icepop.hdl.row_numbers import RowNumbers
 from icepop.hdl.row_sums import RowSums
-from icepop.hdl.sequencer import Sequencer
+from icepop.hdl.sequencer import Sequencer, sequencer_cost
 from icepop.hdl.sources.choice import source_for, waits
 from icepop.hdl.sources.lines import LineSource
 from icepop.hdl.sources.vector import VectorSource
@@ -131,32 +131,23 @@ class MatrixVector(LayerUnit):
         return RowSums(self.product.gain, self.product.bias, self.accumulators)
 
     @cached_property
-    def element(self) -> ProcessingElement:
-        """What computes one row of a group."""
-        return self._element()
-
-    def _element(self) -> ProcessingElement:
-        raw = self.threshold is None
-        return ProcessingElement(
-            self.product,
-            self.input.width,
-            self.sums.bits if raw else max(1, self.sums.largest.bit_length()),
-            several=self.tiling.depth > 1,
-            starts=raw and bool(self.sums.starts.any()),
-            shift=self.sums.shift if raw else 0,
-            padded=self.product.operands.padded,
-            pitch=self.folding.pitch,
-        )
+    def row(self) -> Row:
+        """How each row of a group is computed."""
+        several, pitch = self.tiling.depth > 1, self.folding.pitch
+        if self.threshold is not None:
+            return Row(self.product, self.input.width, self.sums.largest.bit_length(), several, pitch=pitch)
+        sums = self.sums
+        return Row(self.product, self.input.width, sums.bits, several, bool(sums.starts.any()), sums.shift, pitch)
 
     @cached_property
-    def comparison(self) -> Comparison | None:
-        """What compares a row's sum with its threshold, if there is one."""
-        return None if self.threshold is None else Comparison((self.sums.largest + 1).bit_length())
+    def target_bits(self) -> int:
+        """Bits of what sums are compared with; 0 where they are not."""
+        return 0 if self.threshold is None else (self.sums.largest + 1).bit_length()
 
     @property
     def latency(self) -> int:
-        """Cycles from taking a row's last beat to its result: memory, processing element, comparison."""
-        return 1 + self.element.latency + (self.comparison.latency if self.comparison else 0)
+        """Cycles from taking a row's last beat to its result: memory, row, comparison."""
+        return 1 + self.row.latency + (comparison_latency(self.target_bits) if self.target_bits else 0)
 
     @cached_property
     def timing(self) -> Timing:
@@ -167,42 +158,46 @@ class MatrixVector(LayerUnit):
 
     @property
     def in_lut(self) -> bool:
-        """Whether all memories are made of LUTs."""
-        return self.folding.weights == "lut"
+        """Whether the weights are in LUTs."""
+        return self.folding.weights == "lut" or self.tiling.words <= LUT_DEPTH
 
     @cached_property
-    def weights(self) -> Rom:
-        """Weight words of the processing elements by address ``row group * depth + beat``."""
-        bits = self.product.bits
-        return Rom(self.folding.pe * bits, self.tiling.joined(self.product.words, bits), self.in_lut)
+    def words(self) -> list[int]:
+        """Weights of the processing elements by address ``group of rows * depth + beat``."""
+        return self.tiling.joined(self.product.words, self.product.bits)
 
     @cached_property
     def numbers(self) -> RowNumbers | None:
         """What each row is compared with, or starts from; None where it is neither."""
-        if self.threshold is not None and self.comparison is not None:
+        in_lut = self.folding.weights == "lut"
+        if self.threshold is not None:
             targets = self.tiling.by_tile(self.sums.targets(self.threshold), self.sums.largest + 1)
-            return RowNumbers(targets, self.comparison.bits, self.in_lut)
-        if self.element.starts:
-            return RowNumbers(self.tiling.by_tile(self.sums.starts, 0), self.element.bits, self.in_lut)
-        return None
+            return RowNumbers(targets, self.target_bits, in_lut)
+        return RowNumbers(self.tiling.by_tile(self.sums.starts, 0), self.row.bits, in_lut) if self.row.starts else None
 
     @cached_property
     def cost(self) -> Resources:
         """Everything that `elaborate` makes."""
-        pe = self.folding.pe
-        parts = [self.source.cost, Sequencer(self.tiling).cost, self._weights_cost, self.element.cost * pe]
-        if self.comparison:
-            parts.append(self.comparison.cost * pe)
+        pe, vectors = self.folding.pe, isinstance(self.source, VectorSource)
+        parts = [self.source.cost, sequencer_cost(self.tiling, vectors), self._products_cost, self.row.cost * pe]
+        if self.target_bits:
+            parts.append(comparison_cost(self.target_bits) * pe)
         if self.numbers:
             parts.append(self.numbers.cost)
-        flags = 1 + self.element.latency
+        flags = 1 + self.row.latency
         parts += [lone_registers(flags), registered_cells(flags + 6)]
         return Resources.total(parts)
 
     @property
-    def _weights_cost(self) -> Resources:
-        """Weight memory and products; of few weight words synthesis shares equal columns."""
-        return self.weights.cost + self.product.cost * self.folding.pe
+    def _products_cost(self) -> Resources:
+        """Weight memory and products; of few weight words synthesis shares what is equal."""
+        width, words = self.folding.pe * self.product.bits, self.tiling.words
+        if not self.in_lut:
+            return memory_cost(words, width) + self.product.cost * self.folding.pe
+        if words > LUT_DEPTH:
+            return lut_memory_cost(words, width) + self.product.cost * self.folding.pe
+        bits = unpack_words(self.words, width, 1).astype(bool)
+        return shared_cost(bits, self.product, self.folding.pe)
 
     def elaborate(self, platform: object) -> Module:
         """Sequencer, memory and processing elements, which all stop while a result waits to be taken."""
@@ -210,7 +205,7 @@ class MatrixVector(LayerUnit):
         advance, take = Signal(), Signal()
         m.submodules.sequencer = sequencer = Sequencer(self.tiling)
         m.submodules.source = source = self.source
-        core.submodules.weights = self.weights
+        core.submodules.weights = weights = Rom(self.folding.pe * self.product.bits, self.words, self.in_lut)
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
             take.eq(source.valid & advance),
@@ -219,19 +214,19 @@ class MatrixVector(LayerUnit):
             source.i.valid.eq(self.i.valid),
             source.i.payload.eq(self.i.payload),
             self.i.ready.eq(source.i.ready),
-            self.weights.address.eq(sequencer.address),
+            weights.address.eq(sequencer.address),
         ]
         if isinstance(source, VectorSource):
             m.d.comb += [source.beat.eq(sequencer.beat), source.last.eq(sequencer.last)]
         row_ends = sequencer.ends if isinstance(source, VectorSource) else source.ends
-        valid = delayed(core, take, 1 + self.element.latency)
+        valid = delayed(core, take, 1 + self.row.latency)
         ends = delayed(core, take & row_ends, self.latency)
-        results = self._rows(core, valid[-2], ends[: len(valid)])
+        results = self._rows(core, weights.data, valid[-2], ends[: len(valid)])
         m.d.comb += [self.o.valid.eq(ends[-1]), self.o.payload.eq(results)]
         m.submodules.core = EnableInserter(advance)(core)
         return m
 
-    def _rows(self, core: Module, summed: Signal, ends: list[Signal]) -> Cat:
+    def _rows(self, core: Module, words: Signal, summed: Signal, ends: list[Signal]) -> Cat:
         """Processing elements, told when a beat's sum is there; ``ends`` tells it of rows' last beats."""
         first = Signal(init=1)
         with core.If(summed):
@@ -239,22 +234,20 @@ class MatrixVector(LayerUnit):
         numbers = self.numbers
         if numbers:
             core.submodules.numbers = numbers
-            core.d.comb += numbers.step.eq(ends[-3] if self.element.starts else ends[-2])
+            core.d.comb += numbers.step.eq(ends[-3] if self.row.starts else ends[-2])
         results = []
         for k in range(self.folding.pe):
-            element = self.element if k == 0 else self._element()
-            core.submodules[f"row_{k}"] = element
+            core.submodules[f"row_{k}"] = element = ProcessingElement(self.row)
             core.d.comb += [
-                element.word.eq(self.weights.data.word_select(k, self.product.bits)),
+                element.word.eq(words.word_select(k, self.product.bits)),
                 element.x.eq(self.source.data),
                 element.inside.eq(self.source.inside),
                 element.summed.eq(summed),
                 element.first.eq(first),
             ]
             number = numbers.data.word_select(k, numbers.bits) if numbers else None
-            if self.comparison:
-                comparison = self.comparison if k == 0 else Comparison(self.comparison.bits)
-                core.submodules[f"comparison_{k}"] = comparison
+            if self.target_bits:
+                core.submodules[f"comparison_{k}"] = comparison = Comparison(self.target_bits)
                 core.d.comb += [comparison.a.eq(element.o), comparison.b.eq(number)]
                 results.append(comparison.o)
             else:
