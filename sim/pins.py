@@ -43,7 +43,7 @@ def talk(top: LinkTop, line: bytes, replies: int, clock_hz: float, baud: int) ->
         The top is silent for `SILENCE` bit times, sends a byte without a stop bit, or more bytes than replies have.
     """
     received, labels = bytearray(), []
-    limit = replies * longest_block(1 + sample_bytes(top.accelerator.output))
+    limit = replies * (longest_block(1 + sample_bytes(top.accelerator.output)) + 2)  # a delimiter at both ends
 
     async def send(ctx: Any) -> None:
         for byte in line:
