@@ -15,7 +15,7 @@ from icepop.compiler.timing import Inlet, Timing, streaming
 from icepop.compiler.types import Beats
 from icepop.hdl.memory import Rom
 from icepop.hdl.reorder import Reorder, stream_positions
-from icepop.hdl.stream import PingPong
+from icepop.hdl.sources.ping_pong import PingPong
 from icepop.hdl.units.base import LayerUnit, counter_cells, divisors, lone_registers, look_ups
 
 
@@ -81,7 +81,7 @@ class Shuffle(LayerUnit):
     def buffer(self) -> PingPong:
         """Two blocks of beats."""
         beats = self.input
-        return PingPong(Beats(beats.domain, self.order.block * beats.lanes, beats.lanes))
+        return PingPong(Beats(beats.domain, self.order.block * beats.lanes, beats.lanes), self.order.block, 1)
 
     @cached_property
     def rom(self) -> Rom:
@@ -154,14 +154,14 @@ class Shuffle(LayerUnit):
             buffer.i.payload.eq(self.i.payload),
             self.i.ready.eq(buffer.i.ready),
             advance.eq(~self.o.valid | self.o.ready),
-            read.eq(buffer.full & advance),
+            read.eq(buffer.valid & advance),
             buffer.beat.eq(beat),
-            buffer.en.eq(advance),
-            buffer.release.eq(read & last),
+            buffer.take.eq(read),
+            buffer.last.eq(last),
             self.o.payload.eq(self._wired(buffer.data)),
         ]
         with m.If(advance):
-            m.d.sync += self.o.valid.eq(buffer.full)
+            m.d.sync += self.o.valid.eq(buffer.valid)
 
 
 def ordered(span: Span, folding: Folding) -> Reorder | None:
