@@ -4,16 +4,17 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 
-from amaranth import Module, Signal, Value
+from amaranth import Const, Module, Signal, Value
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.types import Domain
-from icepop.hdl.comparison import Comparison
-from icepop.hdl.memory import LUT_DEPTH, Rom
-from icepop.hdl.processing import ProcessingElement
+from icepop.hdl.comparison import Comparison, comparison_cost, comparison_latency
+from icepop.hdl.layer_products import worthwhile
+from icepop.hdl.memory import LUT_DEPTH, Rom, lut_memory_cost, memory_cost
+from icepop.hdl.processing import ProcessingElement, Row
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.registry import matching
 from icepop.hdl.row_numbers import RowNumbers
@@ -21,7 +22,7 @@ from icepop.hdl.row_sums import RowSums
 from icepop.hdl.sources.loops import Loops
 from icepop.hdl.tiling import Tiling
 from icepop.hdl.units.base import counter_cells, lone_registers, parallelisms, registered_cells
-from icepop.hdl.units.matrix_vector import MAX_LUT_DEPTH, delayed, encodings, single
+from icepop.hdl.units.matrix_vector import MAX_LUT_DEPTH, delayed, single
 from icepop.hdl.window_lanes import WindowLanes, on_maps
 
 
@@ -68,7 +69,7 @@ class DepthwiseConv(WindowLanes):
         op = span.ops[0]
         if not isinstance(op, Conv):
             raise TypeError(f"DepthwiseConv takes a Conv, not {type(op).__name__}")
-        names = encodings(products(op, span.input.integers))
+        names = [product.name for product in worthwhile(products(op, span.input.integers))]
         for lanes in parallelisms(span.input.shape[0]):
             words = Tiling(1, len(op.weights), op.weights[0].size, 1, lanes, 1).words
             for encoding in names:
@@ -93,105 +94,85 @@ class DepthwiseConv(WindowLanes):
         return RowSums(self.product.gain, self.product.bias, self.accumulators)
 
     @cached_property
-    def element(self) -> ProcessingElement:
-        """What computes the first lane."""
-        return self._element()
-
-    def _element(self) -> ProcessingElement:
-        raw = self.threshold is None
-        return ProcessingElement(
-            self.product,
-            self.domain.bits,
-            self.sums.bits if raw else max(1, self.sums.largest.bit_length()),
-            several=self.taps > 1,
-            starts=raw and bool(self.sums.starts.any()),
-            shift=self.sums.shift if raw else 0,
-            padded=self.op.window.padded,
-            pitch=self.folding.pitch,
-        )
+    def row(self) -> Row:
+        """How each lane is computed."""
+        several, pitch, sums = self.taps > 1, self.folding.pitch, self.sums
+        if self.threshold is not None:
+            return Row(self.product, self.domain.bits, sums.largest.bit_length(), several, pitch=pitch)
+        return Row(self.product, self.domain.bits, sums.bits, several, bool(sums.starts.any()), sums.shift, pitch)
 
     @cached_property
-    def comparison(self) -> Comparison | None:
-        """What compares a lane's sum with its threshold, if there is one."""
-        return None if self.threshold is None else Comparison((self.sums.largest + 1).bit_length())
+    def target_bits(self) -> int:
+        """Bits of what sums are compared with; 0 where they are not."""
+        return 0 if self.threshold is None else (self.sums.largest + 1).bit_length()
 
     @property
     def latency(self) -> int:
-        """Cycles from taking a window's last tap to its result: memory, processing element, comparison."""
-        return 1 + self.element.latency + (self.comparison.latency if self.comparison else 0)
-
-    @property
-    def in_lut(self) -> bool:
-        """Whether all memories are made of LUTs."""
-        return self.folding.weights == "lut"
-
-    @cached_property
-    def weights(self) -> Rom:
-        """Weight words of the lanes by address ``beat of the pixel * taps + tap``."""
-        bits = self.product.bits
-        return Rom(self.folding.simd * bits, self.tiling.joined(self.product.words, bits), self.in_lut)
+        """Cycles from taking a window's last tap to its result: memory, row, comparison."""
+        return 1 + self.row.latency + (comparison_latency(self.target_bits) if self.target_bits else 0)
 
     @cached_property
     def numbers(self) -> RowNumbers | None:
         """What each lane is compared with, or starts from; None where it is neither."""
-        if self.threshold is not None and self.comparison is not None:
+        in_lut = self.folding.weights == "lut"
+        if self.threshold is not None:
             targets = self.tiling.by_tile(self.sums.targets(self.threshold), self.sums.largest + 1)
-            return RowNumbers(targets, self.comparison.bits, self.in_lut)
-        if self.element.starts:
-            return RowNumbers(self.tiling.by_tile(self.sums.starts, 0), self.element.bits, self.in_lut)
-        return None
+            return RowNumbers(targets, self.target_bits, in_lut)
+        return RowNumbers(self.tiling.by_tile(self.sums.starts, 0), self.row.bits, in_lut) if self.row.starts else None
 
     @cached_property
     def cost(self) -> Resources:
         """Everything that `elaborate` makes."""
-        lanes = self.folding.simd
-        parts = [self.source.cost, counter_cells(self.tiling.words), self.weights.cost]
-        parts += [(self.product.cost + self.element.cost) * lanes]
-        if self.comparison:
-            parts.append(self.comparison.cost * lanes)
+        lanes, words = self.folding.simd, self.tiling.words
+        width = lanes * self.product.bits
+        memory = lut_memory_cost if self.folding.weights == "lut" or words <= LUT_DEPTH else memory_cost
+        parts = [self.source.cost, counter_cells(words), memory(words, width)]
+        parts += [(self.product.cost + self.row.cost) * lanes]
+        if self.target_bits:
+            parts.append(comparison_cost(self.target_bits) * lanes)
+        else:
+            parts.append(self.masking)
         if self.numbers:
             parts.append(self.numbers.cost)
-        flags = 1 + self.element.latency
+        flags = 1 + self.row.latency
         parts += [lone_registers(flags), registered_cells(flags + 3)]
         return Resources.total(parts)
 
     def _compute(self, core: Module, taken: Value, ends: Value) -> None:
         """Count through the weights; multiply, accumulate and compare in every lane."""
-        core.submodules.weights = weights = self.weights
-        loops = Loops(core, [len(weights.init)], self.source.valid)
-        core.d.comb += weights.address.eq(loops.count(0))
-        latency, numbers = self.element.latency, self.numbers
+        bits, words = self.product.bits, self.tiling.joined(self.product.words, self.product.bits)
+        core.submodules.weights = weights = Rom(self.folding.simd * bits, words, self.folding.weights == "lut")
+        address = Loops(core, [len(words)], self.source.valid).count(0)
+        latency, numbers = self.row.latency, self.numbers
         summed = delayed(core, taken, latency - 1)[-1]
         ended = delayed(core, ends, self.latency - 1)
         first = Signal(init=1)
         with core.If(summed):
             core.d.sync += first.eq(ended[latency - 1])
+        core.d.comb += [weights.address.eq(address), self.o.valid.eq(ended[-1])]
         if numbers:
             core.submodules.numbers = numbers
-            core.d.comb += numbers.step.eq(ended[latency - 2 if self.element.starts else latency - 1])
-        results = [self._lane(core, lane, summed, first) for lane in range(self.folding.simd)]
-        core.d.comb += self.o.valid.eq(ended[-1])
-        self._offer(core, results, self.threshold is None)
+            core.d.comb += numbers.step.eq(ended[latency - 2 if self.row.starts else latency - 1])
+        results = []
+        for lane in range(self.folding.simd):
+            core.submodules[f"lane_{lane}"] = element = ProcessingElement(self.row)
+            core.d.comb += [
+                element.word.eq(weights.data.word_select(lane, bits)),
+                element.x.eq(self.source.data.word_select(lane, self.domain.bits)),
+                element.inside.eq(self.source.inside),
+                element.summed.eq(summed),
+                element.first.eq(first),
+            ]
+            results.append(self._finished(core, lane, element))
+        self._offer(core, results, not self.target_bits)
 
-    def _lane(self, core: Module, lane: int, summed: Value, first: Value) -> Value:
-        """Result of a lane."""
-        source, numbers = self.source, self.numbers
-        element = self.element if lane == 0 else self._element()
-        core.submodules[f"lane_{lane}"] = element
-        core.d.comb += [
-            element.word.eq(self.weights.data.word_select(lane, self.product.bits)),
-            element.x.eq(source.data.word_select(lane, self.domain.bits)),
-            element.inside.eq(source.inside),
-            element.summed.eq(summed),
-            element.first.eq(first),
-        ]
-        number = numbers.data.word_select(lane, numbers.bits) if numbers else None
-        if self.comparison is None:
-            if number is not None:
-                core.d.comb += element.start.eq(number)
+    def _finished(self, core: Module, lane: int, element: ProcessingElement) -> Value:
+        """Result of a lane: its accumulator, or whether that reaches its threshold."""
+        number: Value = self.numbers.data.word_select(lane, self.numbers.bits) if self.numbers else Const(0)
+        if not self.target_bits:
+            core.d.comb += element.start.eq(number)
             return element.o[self.sums.spare :]
-        comparison = self.comparison if lane == 0 else Comparison(self.comparison.bits)
-        core.submodules[f"comparison_{lane}"] = comparison
+        core.submodules[f"comparison_{lane}"] = comparison = Comparison(self.target_bits)
         core.d.comb += [comparison.a.eq(element.o), comparison.b.eq(number)]
         return comparison.o
 

@@ -36,12 +36,18 @@ def test_registers_follow_the_loops(counts: tuple[int, ...], begun: bool, forese
     for level in range(len(counts)):
         loops.count(level)
     strides = (*(5 * k - 3 for k in range(len(counts))), 11)
-    value = Signal(8)
-    m.d.comb += value.eq(loops.follow(strides, 8, start=200))
-    turns = [int(np.dot(turn[::-1], strides[:-1])) for turn in product(*(range(n) for n in reversed(counts)))]
-    endless = [(200 + turn + round * 11) % 256 for round in range(100) for turn in turns]
+    digits = [Signal(3) for _ in counts]
+    m.d.comb += [digit.eq(turn) for digit, turn in zip(digits, loops.turns, strict=True)]
+    watched = Cat(*digits, loops.follow(strides, 8, start=200))
+    turns = [turn[::-1] for turn in product(*(range(n) for n in reversed(counts)))]
+    endless = [
+        sum(digit << 3 * k for k, digit in enumerate(turn))
+        + ((200 + int(np.dot(turn, strides[:-1])) + round * 11) % 256 << 3 * len(counts))
+        for round in range(100)
+        for turn in turns
+    ]
     begin = int(begun and max(counts) > 1)
-    seen = simulate(m, value, step, 150, np.random.default_rng(0))
+    seen = simulate(m, watched, step, 150, np.random.default_rng(0))
     assert seen == endless[begin : begin + len(seen)]
 
 
