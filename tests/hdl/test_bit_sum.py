@@ -3,7 +3,7 @@
 
 import pytest
 from amaranth.sim import Simulator
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from icepop.boards.synthesis import synthesize
@@ -32,7 +32,7 @@ def simulated(dut: BitSum, words: list[int]) -> list[int]:
     return results
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
 @given(st.data())
 def test_sums_are_exact_and_as_late_as_planned(data: st.DataObject) -> None:
     shifts = data.draw(st.lists(st.integers(0, data.draw(st.integers(0, 9))), min_size=1, max_size=70))
