@@ -54,13 +54,14 @@ class Harness(wiring.Component):
         """Unpack the inputs and pack what is watched."""
         m = Module()
         m.submodules.design = design = self.design
-        m.d.sync += Signal(name="tick").eq(1)  # a design of wires alone has no clock
         word: Value = self.drive
         if self.registered:
             # not reset: the inputs of cycle 0 are loaded while the design is still held in reset
             held = Signal.like(self.drive, reset_less=True)
             m.d.sync += held.eq(self.drive)
             word = held
+        else:
+            m.d.sync += Signal(name="tick").eq(1)  # a design of nothing but wires has no clock of its own
         m.d.comb += [
             design.o.ready.eq(word[0]),
             design.i.valid.eq(word[1]),
