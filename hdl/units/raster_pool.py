@@ -122,7 +122,7 @@ class RasterPool(LayerUnit):
             ]
             if self.pooling.by_channel:
                 m.d.sync += now.eq(beat)
-        self._fold(m, take, fresh, now, self._before(m, loops, take, counted, ~starts_column))
+        self._fold(m, take & counted, fresh, now, self._before(m, loops, take, counted, ~starts_column))
         with m.If(advance):
             m.d.sync += self.o.valid.eq(take & closes)
         return m
@@ -156,7 +156,7 @@ class RasterPool(LayerUnit):
         m.d.comb += ram.address.eq(following)
         return before
 
-    def _fold(self, m: Module, take: Value, fresh: Value, now: Value, before: Value) -> None:
+    def _fold(self, m: Module, counted: Value, fresh: Value, now: Value, before: Value) -> None:
         """Change the state of every lane."""
         pooling = self.pooling
         states = [
@@ -170,7 +170,7 @@ class RasterPool(LayerUnit):
             for lane in range(self.folding.simd)
         ]
         m.d.comb += [self.folded.eq(Cat(states)), self.o.payload.eq(self.state)]
-        with m.If(take):
+        with m.If(counted):
             m.d.sync += self.state.eq(self.folded)
 
 
