@@ -99,10 +99,10 @@ def test_a_virtual_board_answers_like_the_golden_model(
 def test_a_mismatch_has_exit_code_1(
     model: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from icepop.hdl.units.xnor_dense import XnorDense
+    from icepop.hdl.processing import Row
 
-    accumulate = XnorDense.accumulated.fget
-    monkeypatch.setattr(XnorDense, "accumulated", property(lambda unit: accumulate(unit) + 1))
+    latency = Row.latency.fget
+    monkeypatch.setattr(Row, "latency", property(lambda row: latency(row) + 1))
     vcd = tmp_path / "wrong.vcd"
     assert run(["sim", model, data, "--backend", "amaranth", "--vcd", str(vcd)]) == 1
     printed = capsys.readouterr().out

@@ -12,11 +12,11 @@ PLAN = Plan(
     "icebreaker",
     "encode",
     (
-        Stage("fc1", "XnorDense", ("fc1", "act1"), Folding(4, 32), 192, Resources(100, 50, 30, 120, 9)),
+        Stage("fc1", "MatrixVector", ("fc1", "act1"), Folding(4, 32), 192, Resources(100, 50, 30, 120, 9)),
         Stage("to fc2", "Unpack", (), Folding(1, 4), 128, Resources(5, 5, 0, 6)),
         Stage(
             "fc2",
-            "XnorDense",
+            "MatrixVector",
             ("fc2",),
             Folding(1, 16, "binary", "ebr", "registers", 8),
             80,

@@ -18,7 +18,7 @@ from icepop.hdl.bit_sum import BitSum
 from icepop.hdl.units.argmax_scan import ArgmaxScan
 from icepop.hdl.units.base import StreamUnit
 from icepop.hdl.units.gearbox import Pack, Unpack
-from icepop.hdl.units.xnor_dense import XnorDense
+from icepop.hdl.units.matrix_vector import MatrixVector
 from icepop.sim.formal import counterexample
 from icepop.sim.specifications import BitSumSpec, Function, StreamSpec
 
@@ -161,7 +161,7 @@ def layer(size: int, folding: Folding, thresholded: bool) -> tuple[Callable[[], 
             return counts
         return [2 * count - size >= int(limit) for count, limit in zip(counts, thresholds[:, 0], strict=True)]
 
-    return lambda: XnorDense(Span(tuple(ops), tuple(types[:1]), tuple(types[1:])), folding), function
+    return lambda: MatrixVector(Span(tuple(ops), tuple(types[:1]), tuple(types[1:])), folding), function
 
 
 def scan() -> ArgmaxScan:
@@ -177,6 +177,7 @@ UNITS: dict[str, tuple[Callable[[], StreamUnit], Function, int]] = {
     "unpack with padding": (lambda: Unpack(Beats(Domain(0, 3), 5, 2), 1), same, 16),
     "argmax": (scan, largest, 12),
     "dense, buffered": (*layer(2, Folding(1, 1), True), 14),
+    "dense, in registers": (*layer(2, Folding(1, 1, buffer="registers"), True), 14),
     "dense, one beat": (*layer(3, Folding(2, 3), True), 16),
     "dense, one group": (*layer(3, Folding(3, 2), True), 16),
     "dense, no threshold": (*layer(3, Folding(3, 2), False), 14),

@@ -5,10 +5,12 @@ from itertools import islice
 import numpy as np
 import pytest
 from alone import Alone
+from layers import LAYERS
 from maps import POOLS
 from networks import binary_mlp
 
 from icepop.boards.synthesis import synthesize
+from icepop.compiler.errors import PlanError
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.hdl.units.base import LayerUnit
 from icepop.hdl.units.registry import layer_units
@@ -25,6 +27,7 @@ POOL = [
         for seed, sizes in enumerate([[33, 17, 5], [16, 8, 3], [7, 40, 10]])
     ),
     *POOLS,
+    *LAYERS,
 ]
 """Graphs whose ops the units are tried on; a new unit needs one here that it matches."""
 
@@ -59,7 +62,10 @@ def takes(kind: type[LayerUnit], span: Span, folding: Folding) -> bool:
     """Whether a unit can be folded so."""
     if folding.pe > span.results[0].length or folding.simd > span.input.length:
         return False
-    unit = kind(span, folding)
+    try:
+        unit = kind(span, folding)
+    except PlanError:
+        return False
     return (unit.output.lanes, unit.input.lanes) == (folding.pe, folding.simd)
 
 
