@@ -10,16 +10,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 
 from icepop.compiler.frontend import load_graph
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
-import itertools
-
 from qonnx_file import QonnxFile
 
 
@@ -36,14 +35,22 @@ def normalized(file: QonnxFile, rng: np.random.Generator, x: str, channels: int,
     return file.normalize(x, gamma, beta, mean, rng.uniform(0.5, 2, channels) * spread**2, 1e-5)
 
 
-def mlp(widths: list[int], bits: int, levels: int) -> QonnxFile:
-    """Dense layers with batch normalization, rectified activations and a scale for each channel."""
+def mlp(widths: list[int], bits: int, levels: int, ties: bool = False) -> QonnxFile:
+    """Dense layers with batch normalization, rectified activations and a scale for each channel.
+
+    With ``ties``, weights have no scale and there are biases of half a step instead.
+    """
     file, rng = QonnxFile((widths[0],)), np.random.default_rng(0)
     x = file.quant("x", levels, 1 / (1 << levels - 1))
-    for k, (columns, rows) in enumerate(itertools.pairwise(widths)):
-        x = file.node("MatMul", x, weights(file, rng, (columns, rows), bits, 1), name=f"fc{k}")
+    for k, (columns, rows) in enumerate(pairwise(widths)):
+        w = file.bipolar(file.tensor(rng.normal(size=(columns, rows)))) if ties else None
+        x = file.node("MatMul", x, w or weights(file, rng, (columns, rows), bits, 1), name=f"fc{k}")
         if k < len(widths) - 2:
-            x = file.node("Relu", normalized(file, rng, x, rows, columns**0.5))
+            if ties:
+                x = file.node("Add", x, file.tensor(rng.integers(-64, 65, rows) / (1 << levels)))
+            else:
+                x = normalized(file, rng, x, rows, columns**0.5)
+            x = file.node("Relu", x)
             x = file.quant(x, levels, 4 / (1 << levels), signed=0)
     return file
 
@@ -69,6 +76,10 @@ def cnv(channels: list[int]) -> QonnxFile:
 NETWORKS: dict[str, tuple[Callable[[], QonnxFile], str]] = {
     "mlp-3bit": (lambda: mlp([784, 256, 192, 64, 10], 3, 3), "MLP of 260k 3-bit weights, scale per channel"),
     "mlp-8bit": (lambda: mlp([64, 64, 64, 10], 8, 8), "two layers of 64 channels, 8-bit weights and activations"),
+    "mlp-ties": (
+        lambda: mlp([64, 64, 64, 10], 1, 8, ties=True),
+        "binary weights, 8-bit activations, powers of two: ties",
+    ),
     "mlp-16bit": (lambda: mlp([64, 64, 64, 10], 8, 16), "the same with 16-bit activations"),
     "cnv": (lambda: cnv([64, 64, 128, 128, 256, 256]), "binary CNV of 1.5 M weights"),
     "mlp-10m": (lambda: mlp([1024, 2816, 2560, 10], 3, 4), "MLP of 10 M 3-bit weights"),
@@ -77,12 +88,14 @@ NETWORKS: dict[str, tuple[Callable[[], QonnxFile], str]] = {
 
 def measure(path: Path) -> None:
     """Print what reading a file takes, the imports aside."""
-    started = perf_counter()
+    started, computed = perf_counter(), process_time()
     graph = load_graph(path)
-    seconds = perf_counter() - started
+    seconds, busy = perf_counter() - started, process_time() - computed
     count = sum(op.weights.size for op in graph.ops if hasattr(op, "weights"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
-    print(f"{count} weights, {len(graph.ops)} ops: {seconds:.2f} s, peak {peak:.2f} GiB", flush=True)
+    print(
+        f"{count} weights, {len(graph.ops)} ops: {seconds:.2f} s, {busy:.2f} s of CPU, peak {peak:.2f} GiB", flush=True
+    )
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 
 from icepop.boards.synthesis import synthesize
 from icepop.compiler.types import BIPOLAR, Domain, IntArray
-from icepop.hdl.bit_sum import PITCH, BitSum
+from icepop.hdl.bit_sum import BitSum
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.registry import matching, price
 
@@ -85,7 +85,8 @@ def main(
 ) -> None:
     """Print a row for each product of each combination."""
     print(
-        "weights     activations  product       bits/lane  terms planned/real  all planned/real  per lane   MHz  price"
+        f"{'weights':11s} {'activations':12s} {'product':13s} bits/lane  terms planned/real  with sum  per lane    MHz"
+        " price"
     )
     for kind in weights or WEIGHTS:
         for name in activations or ACTIVATIONS:
@@ -96,15 +97,17 @@ def main(
 
 def row(kind: str, name: str, product: Product, place: bool) -> None:
     """Measure a product."""
-    terms, whole = product.cost.cells, (product.cost + BitSum(product.shifts, PITCH).cost).cells
-    text = f"{kind:11s} {name:12s} {product.name:13s} {product.bits / product.lanes:9.2f}"
+    terms, whole = product.cost.cells, (product.cost + BitSum(product.shifts).cost).cells
+    shared, real_terms, real, mhz = product.shared.cells, 0, 0, 0.0
     if place:
-        real_terms = synthesize(TermsAndSum(product, False), "terms").cells
-        real = synthesize(TermsAndSum(product, True), "terms")
-        text += f"  {terms:7d}/{real_terms:<10d}  {whole:6d}/{real.cells:<8d}  {real.cells / product.lanes:9.2f} {real.fmax_mhz:6.1f}"
-    else:
-        text += f"  {terms:7d}/{'-':<10s}  {whole:6d}/{'-':<8s}  {whole / product.lanes:9.2f} {'-':>6s}"
-    print(f"{text} {price(product):6d}", flush=True)
+        real_terms = synthesize(TermsAndSum(product, False), "terms").cells - shared
+        measured = synthesize(TermsAndSum(product, True), "terms")
+        real, mhz = measured.cells - shared, measured.fmax_mhz or 0.0
+    print(
+        f"{kind:11s} {name:12s} {product.name:13s} {product.bits / product.lanes:9.2f}  {terms:7d}/{real_terms:<10d}"
+        f"  {whole:4d}/{real:<5d} {(real or whole) / product.lanes:8.2f} {mhz:6.1f} {price(product):5d}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

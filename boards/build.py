@@ -27,9 +27,6 @@ ACCELERATOR = "link.accelerator"
 
 BITSTREAM, REPORT = f"{NAME}.bin", "report.json"
 
-MODEL, PLAN = f"{NAME}.onnx", "plan.json"
-"""What was built, kept beside the bitstream so that it can be verified."""
-
 KEPT = (f"{NAME}.asc", f"{NAME}.pcf", f"{NAME}.yosys.log", f"{NAME}.nextpnr.log", REPORT, BITSTREAM)
 """Files that stay, in the order in which they appear; the bitstream is the last."""
 

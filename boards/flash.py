@@ -6,6 +6,7 @@ from pathlib import Path
 from shutil import which
 
 from icepop.boards.base import Board
+from icepop.boards.tools import call
 from icepop.compiler.errors import ToolError
 
 TIMEOUT_S = 120
@@ -58,23 +59,13 @@ def flash(board: Board, bitstream: Path) -> str:
     if not bitstream.is_file():
         raise ToolError(f"no bitstream '{bitstream}'; 'icepop bitstream' writes one")
     command = programmer(board)
-    try:
-        done = subprocess.run(
-            [*command, str(bitstream)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT_S,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(f"{command[0]} did not finish within {TIMEOUT_S} s; unplug the board and try again") from error
-    if done.returncode:
-        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    remedy = "unplug the board and try again"
+    code, text = call([*command, str(bitstream)], None, command[0], timeout_s=TIMEOUT_S, remedy=remedy)
+    if code:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
         reason = next((line for line in lines if "can't" in line.lower() or "error" in line.lower()), "no reason given")
         raise ToolError(
             f"{Path(command[0]).name} could not program {board.name}: {reason}; "
             "check the cable and the permissions of the USB device"
         )
-    return done.stdout
+    return text

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -90,24 +91,50 @@ def run(tool: Tool, arguments: list[str], folder: Path) -> str:
     """
     start = command(tool)
     try:
+        code, text = call([*start, *arguments], folder, tool.name)
+    except OSError as error:
+        raise ToolError(
+            f"cannot start {tool.name} as '{start[0]}': {error.strerror}; check ${tool.override}"
+        ) from error
+    if code:
+        lines = [line for line in text.splitlines() if line.strip()]
+        told = [line for line in lines if line.startswith("ERROR")] or lines or ["it printed nothing"]
+        raise ToolError(f"{tool.name} failed with exit code {code}: {told[-1].strip()}")
+    return text
+
+
+def call(
+    command: Sequence[str],
+    folder: Path | None,
+    name: str,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float | None = None,
+    remedy: str = "make the design smaller",
+) -> tuple[int, str]:
+    """Run a command in ``folder``, with these variables changed; returns its exit code and all that it printed.
+
+    It may take ``timeout_s`` seconds, or by default `TIMEOUT_S`.
+
+    Raises
+    ------
+    OSError
+        It cannot be started.
+    ToolError
+        It takes longer; the remedy is told.
+    """
+    timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
+    try:
         done = subprocess.run(
-            [*start, *arguments],
+            command,
             cwd=folder,
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
         )
-    except OSError as error:
-        raise ToolError(
-            f"cannot start {tool.name} as '{start[0]}': {error.strerror}; check ${tool.override}"
-        ) from error
     except subprocess.TimeoutExpired as error:
-        raise ToolError(f"{tool.name} did not finish within {TIMEOUT_S} s; make the design smaller") from error
-    if done.returncode:
-        lines = [line for line in done.stdout.splitlines() if line.strip()]
-        told = [line for line in lines if line.startswith("ERROR")] or lines or ["it printed nothing"]
-        raise ToolError(f"{tool.name} failed with exit code {done.returncode}: {told[-1].strip()}")
-    return done.stdout
+        raise ToolError(f"{name} did not finish within {timeout_s} s; {remedy}") from error
+    return done.returncode, done.stdout

@@ -20,7 +20,7 @@ from icepop.compiler.console import Output, progress
 from icepop.compiler.errors import IcepopError
 from icepop.compiler.files import replacing, write_text
 from icepop.compiler.plan import Plan
-from icepop.compiler.project import Network, load_network, make_plan
+from icepop.compiler.project import MODEL, PLAN, Network, load_network, make_plan
 from icepop.compiler.samples import read_samples
 
 COLUMNS = {"LUT4": "lut4", "flip-flops": "ff", "logic cells": "cells", "EBR": "ebr"}
@@ -34,7 +34,7 @@ app = typer.Typer(
     help="Binarized PyTorch networks to iCE40 bitstreams, proven bit-exact at every step.",
 )
 
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="QONNX file")]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="QONNX file, or folder of a built bitstream")]
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="npz with x, and y if labels are known")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object as the last line")]
 BoardName = Annotated[str, typer.Option("--board", help="board to build for")]
@@ -118,7 +118,7 @@ def compile_(
     from icepop.sim.verilog import verilog
 
     out = Output(json)
-    network = load_network(model, input)
+    network = load_network(model, input, plan)
     made = planned(network, board, interval, plan)
     out.plan(made)
     text = verilog(Accelerator(network.lowered, made), "accelerator")
@@ -150,7 +150,7 @@ def sim(
 
     out = Output(json)
     taps = sees(find(backend)) is Sight.TAPS
-    network = load_network(model, input)
+    network = load_network(model, input, plan)
     samples = read_samples(data).limited(limit)
     values = samples.codes(network.graph, network.start, codes, network.format)
     made = planned(network, board, interval, plan)
@@ -181,7 +181,7 @@ def bitstream(
     Before that, one sample goes bit by bit through the simulated serial pins of the same top: the first of --data, or a
     random one.
     """
-    from icepop.boards.build import BITSTREAM, MODEL, PLAN, build
+    from icepop.boards.build import BITSTREAM, build
     from icepop.boards.clock import choose_baud, choose_clock
     from icepop.boards.registry import find
     from icepop.hdl.accelerator import Accelerator
@@ -191,7 +191,7 @@ def bitstream(
     target = find(board)
     chosen_clock = choose_clock(target, None if clock is None else clock * 1e6)
     chosen_baud = choose_baud(target, chosen_clock, baud)
-    network = load_network(model, input)
+    network = load_network(model, input, plan)
     made = planned(network, board, interval, plan)
     out.plan(made)
     out.say(f"clock: {chosen_clock}")
@@ -226,12 +226,12 @@ def verify(
     json: Json = False,
 ) -> int:
     """Prove a built bitstream: golden, RTL, netlist and the bitstream at its pins give the same results."""
-    from icepop.boards.build import MODEL, PLAN, read_report
+    from icepop.boards.build import read_report
     from icepop.sim.verify import verify as steps
 
     out = Output(json)
     report = read_report(folder)
-    network = load_network(folder / MODEL, input)
+    network = load_network(folder, input)
     made = planned(network, report.board, None, folder / PLAN)
     values = read_samples(data).limited(limit).codes(network.graph, network.start, codes, network.format)
     ok = True

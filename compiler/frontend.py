@@ -30,7 +30,7 @@ from icepop.compiler.types import TensorType
 list(modules(handlers))  # importing the files fills the table
 
 MAX_NODES = 1 << 13
-MAX_LIVE = 1 << 26
+MAX_LIVE = 1 << 25
 """Nodes of the largest file, and elements of all its tensors that are needed at one time; beyond, it is hostile."""
 
 DOMAINS = frozenset({"", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"})

@@ -6,12 +6,16 @@ from math import prod
 
 import numpy as np
 
+from icepop.compiler.errors import ModelError
 from icepop.compiler.exact import Number
 from icepop.compiler.progression import Progression, Values, gathered
 from icepop.compiler.steps.affine import AFFINE
 from icepop.compiler.steps.base import Ends, Step
 from icepop.compiler.symbols import Symbol
 from icepop.compiler.types import IntArray
+
+MAX_ROWS, MAX_FUNCTIONS = 1 << 20, 1 << 14
+"""Most elements with parameters of their own that are looked at, and most different functions among them."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ class ElementFunction:
 
 def mapped(step: Step, parameters: tuple[Fraction, ...], values: Values) -> Values:
     """A step's value of each of some numbers; affine steps keep the spacing even."""
+    if not len(values):
+        return values
     if isinstance(values, Progression) and isinstance(step, AFFINE):
         first, last = step.apply(values.first, parameters), step.apply(values.last, parameters)
         if isinstance(first, Fraction) and isinstance(last, Fraction):
@@ -80,18 +86,35 @@ def distinct_functions(symbol: Symbol) -> tuple[list[ElementFunction], IntArray]
     """Different functions of a symbol's elements, and which of them each element has (shape of the index).
 
     Axes along which no parameter differs are looked at once, so a large map costs no more than its channels.
+
+    Raises
+    ------
+    ModelError
+        There are very many.
     """
     shape = symbol.index.shape
     columns = [[np.broadcast_to(parameter, shape) for parameter in step.parameters] for step in symbol.steps]
     flat = [parameter for step in columns for parameter in step]
     varies = [any(parameter.strides[axis] for parameter in flat) for axis in range(len(shape))]
     small = tuple(size if varied else min(size, 1) for size, varied in zip(shape, varies, strict=True))
+    if prod(small) > MAX_ROWS:
+        raise too_many(symbol)
     part = tuple(slice(size) for size in small)
     table = np.array([parameter[part].reshape(-1) for parameter in flat], np.float64).reshape(len(flat), prod(small))
     known: dict[bytes, int] = {}
     which = [known.setdefault(row.tobytes(), len(known)) for row in np.ascontiguousarray(table.T)]
+    if len(known) > MAX_FUNCTIONS:
+        raise too_many(symbol)
     functions = []
     for key in known:
         numbers = iter([Fraction(float(number)) for number in np.frombuffer(key, np.float64)])
         functions.append(ElementFunction(symbol.steps, tuple(tuple(next(numbers) for _ in step) for step in columns)))
     return functions, np.broadcast_to(np.array(which, np.int64).reshape(small), shape)
+
+
+def too_many(symbol: Symbol) -> ModelError:
+    """Error where elements have too many functions of their own."""
+    return ModelError(
+        f"'{symbol.label or symbol.source}' has more than {MAX_FUNCTIONS} elements with parameters of their own; "
+        "use parameters per channel"
+    )

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from icepop.compiler.errors import ModelError
+from icepop.compiler.wire import Outline
 
-MAX_BYTES = 1 << 30
-"""Largest model file that is read, and most bytes of the tensors beside it."""
+MAX_BYTES = 1 << 26
+"""Most bytes of a model file and the tensors beside it: 16 million float32, which take 1 GiB to read."""
+MAX_STRUCTURE = 1 << 22
+"""Most bytes of a model file that are no numbers of tensors."""
 SIZES = {type: np.dtype(helper.tensor_dtype_to_np_dtype(type)).itemsize for type in (1, 2, 3, 4, 5, 6, 7, 9, 10, 11)}
 """Bytes of one element by ONNX data type, of those that a tensor beside the file may have."""
 
@@ -24,22 +27,30 @@ def read_model(path: Path) -> onnx.ModelProto:
     Raises
     ------
     ModelError
-        No such file, larger than 1 GiB, not ONNX, or cut off; or a tensor's file is not there, is too short, or lies
+        No such file, larger than 64 MiB, not ONNX, or cut off; or a tensor's file is not there, is too short, or lies
         outside of the model's folder.
     """
     if not path.is_file():
         raise ModelError(f"no model file '{path}'; 'icepop train' writes one")
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise ModelError(f"model file '{path}' has {size} bytes, but at most {MAX_BYTES} (1 GiB) are read")
-    model = onnx.ModelProto()
+        raise ModelError(f"model file '{path}' has {size} bytes, but at most {MAX_BYTES} (64 MiB) are read")
+    content = path.read_bytes()
     try:
-        model.ParseFromString(path.read_bytes())
-    except DecodeError as error:
+        structure = size - Outline(content).numbers
+        if structure > MAX_STRUCTURE:
+            raise ModelError(
+                f"model file '{path}' has {structure} bytes beside the numbers of its tensors, but at most "
+                f"{MAX_STRUCTURE} (4 MiB) are read; store tensors as raw or float data, and no notes"
+            )
+        model = onnx.ModelProto.FromString(content)
+    except OverflowError as error:
+        raise ModelError(f"model file '{path}' must have no more than {error}") from error
+    except (DecodeError, ValueError) as error:
         raise ModelError(f"'{path}' is not an ONNX file, or is cut off; export it again") from error
     if not model.graph.node or not model.graph.output:
         raise ModelError(f"'{path}' is not an ONNX file, or is cut off: it holds no network; export it again")
-    budget = MAX_BYTES
+    budget = MAX_BYTES - size
     for tensor in tensors(model.graph):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             budget -= take_in(tensor, path.parent, budget)
@@ -72,7 +83,7 @@ def take_in(tensor: onnx.TensorProto, folder: Path, budget: int) -> int:
     except ValueError as error:
         raise ModelError(f"tensor '{name}' must have a number as offset and length in '{file}'") from error
     if size > budget:
-        raise ModelError(f"tensor '{name}' and those before it have more than {MAX_BYTES} bytes (1 GiB) in '{file}'")
+        raise ModelError(f"tensor '{name}' in '{file}' takes the model beyond {MAX_BYTES} bytes (64 MiB)")
     if length != size or offset < 0 or offset + length > file.stat().st_size:
         raise ModelError(f"tensor '{name}' is broken: its {size} bytes are not at {offset} in '{file}'")
     with file.open("rb") as stream:

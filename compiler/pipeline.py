@@ -135,7 +135,7 @@ def deepened(draft: Draft, samples: int) -> Schedule:
     first = draft.run(endless, ONE_SAMPLE)
     limited: list[tuple[int | None, ...]] = []
     for index, (stage, unit) in enumerate(zip(draft.stages, draft.units, strict=True)):
-        last = slowest(draft, index, first)
+        last = slowest(draft, index, first) if stage.depths else 0
         shallow = unit.timing.latency + 1
         limited.append(tuple(shallow if port == last else None for port in range(len(stage.depths))))
     needed = draft.run(limited, samples).depths

@@ -91,6 +91,22 @@ class Folding:
 
 
 @dataclass(frozen=True)
+class Pin:
+    """What a saved plan fixes of a layer.
+
+    Parameters
+    ----------
+    folding : Folding
+        Its folding.
+    unit : str
+        Class of its unit; empty for any that takes the folding.
+    """
+
+    folding: Folding
+    unit: str = ""
+
+
+@dataclass(frozen=True)
 class Span:
     """A run of consecutive ops that one stage computes: each but the first reads nothing but the one before it.
 
@@ -195,6 +211,8 @@ class Plan:
         Cycles between two samples when neither side stalls.
     latency : int
         Cycles from a sample's first input transfer into the empty pipeline to its last output transfer.
+    input : str
+        Format of the hardware's input, as ``--input`` takes it; empty where the host applies the first quantizer.
     """
 
     board: str
@@ -202,6 +220,7 @@ class Plan:
     stages: tuple[Stage, ...]
     interval: int
     latency: int
+    input: str = ""
 
     @property
     def cost(self) -> Resources:
@@ -209,17 +228,17 @@ class Plan:
         return Resources.total([stage.cost for stage in self.stages])
 
     @property
-    def foldings(self) -> dict[str, Folding]:
-        """Folding of every layer by stage name; what a saved plan pins."""
-        return {stage.name: stage.folding for stage in self.stages if stage.ops}
+    def pins(self) -> dict[str, Pin]:
+        """Unit and folding of every layer by stage name; what a saved plan pins."""
+        return {stage.name: Pin(stage.folding, stage.unit) for stage in self.stages if stage.ops}
 
     def to_json(self) -> str:
-        """Text that `read_foldings` reads back."""
+        """Text that `read_pins` reads back."""
         return json.dumps({**asdict(self), "cost": asdict(self.cost)}, indent=2) + "\n"
 
 
-def read_foldings(path: Path) -> dict[str, Folding]:
-    """Foldings that a saved plan pins, by stage name.
+def read_pins(path: Path) -> dict[str, Pin]:
+    """Units and foldings that a saved plan pins, by stage name.
 
     Raises
     ------
@@ -230,7 +249,11 @@ def read_foldings(path: Path) -> dict[str, Folding]:
         raise PlanError(f"no plan file '{path}'; 'icepop compile' writes one")
     try:
         stages = json.loads(path.read_bytes())["stages"]
-        return {stage["name"]: read_folding(stage["folding"]) for stage in stages if stage["ops"]}
+        return {
+            stage["name"]: Pin(read_folding(stage["folding"]), str(stage.get("unit", "")))
+            for stage in stages
+            if stage["ops"]
+        }
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise PlanError(f"'{path}' is no plan; 'icepop compile' writes one") from error
 

@@ -1,6 +1,7 @@
 """From a model file and the user's wishes to a lowered graph and its plan."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from icepop.compiler.frontend import load_graph
@@ -9,10 +10,14 @@ from icepop.compiler.input_format import InputFormat, parse_format
 from icepop.compiler.layers import UnitLibrary
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.passes.bind_input import bind_input
+from icepop.compiler.passes.join_encodes import join_encodes
 from icepop.compiler.passes.lower import lower
-from icepop.compiler.plan import Folding, Plan, Resources, read_foldings
+from icepop.compiler.plan import Pin, Plan, Resources, read_pins
 from icepop.compiler.search import search
 from icepop.compiler.types import IntArray, TensorType
+
+MODEL, PLAN = "icepop.onnx", "plan.json"
+"""What was built, kept in its folder so that it can be verified and run."""
 
 
 @dataclass(frozen=True)
@@ -46,23 +51,37 @@ class Network:
         return results[self.graph.output.name].reshape(len(values), -1)
 
 
-def load_network(path: Path, input: str | None = None) -> Network:
+def load_network(path: Path, input: str | None = None, plan: Path | None = None) -> Network:
     """Read a model file.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The file, or the folder of a built bitstream: its model and plan are read.
     input : str, optional
         Format of the hardware's input, such as ``uint8/255``; without it the host applies the model's first quantizer.
+    plan : Path, optional
+        A saved plan, whose input format is taken where none is given.
     """
+    if path.is_dir():
+        path, plan = path / MODEL, plan or path / PLAN
+    if input is None and plan is not None:
+        input = read_input(plan)
     graph, format = load_graph(path), None
-    if input is not None:
+    if input is None:
+        graph = join_encodes(graph)
+        start = next((op.name for op in graph.ops if isinstance(op, Encode)), graph.input.name)
+    else:
         format = parse_format(input)
         graph = bind_input(graph, format)
-    encodes = [op.name for op in graph.ops if isinstance(op, Encode)]
-    start = encodes[0] if len(encodes) == 1 and format is None else graph.input.name
+        start = graph.input.name
     return Network(graph, lower(graph), start, format)
+
+
+def read_input(plan: Path) -> str | None:
+    """Input format of a saved plan; None where the host applies the first quantizer."""
+    read_pins(plan)  # refuses what is no plan
+    return str(json.loads(plan.read_bytes()).get("input", "")) or None
 
 
 def make_plan(
@@ -72,6 +91,7 @@ def make_plan(
     budget: Resources,
     interval: int | None = None,
     saved: Path | None = None,
+    max_lut: int | None = None,
 ) -> Plan:
     """Plan a network's hardware.
 
@@ -88,7 +108,12 @@ def make_plan(
     interval : int, optional
         Cycles a sample that must be reached.
     saved : Path, optional
-        A plan file, whose foldings are taken over.
+        A plan file, whose units and foldings are taken over.
+    max_lut : int, optional
+        LUT4 that may be used.
     """
-    pins: dict[str, Folding] = {} if saved is None else read_foldings(saved)
-    return search(network.lowered, network.start, library, board, budget, interval, pins)
+    pins: dict[str, Pin] = {} if saved is None else read_pins(saved)
+    foldings, units = {name: pin.folding for name, pin in pins.items()}, {name: pin.unit for name, pin in pins.items()}
+    graph = network.lowered
+    plan = search(graph, network.start, library, board, budget, interval, foldings, units, max_lut)
+    return replace(plan, input="" if network.format is None else str(network.format))

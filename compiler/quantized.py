@@ -12,6 +12,8 @@ from icepop.compiler.types import IntArray
 Floats = NDArray[np.floating]
 EXACT = 1 << 28
 """A float32 times half an integer below this is exact in float64."""
+MAX_SINGLE = 1 << 18
+"""Most constants that are rounded one by one."""
 
 
 def quantized(value: Floats, scale: NDArray[np.float32], zero: Floats, limits: tuple[int, int], mode: str) -> Codes:
@@ -35,6 +37,8 @@ def quantized(value: Floats, scale: NDArray[np.float32], zero: Floats, limits: t
     if whole and largest < EXACT and mode in VECTORIZED:
         codes = rounded(x, scales, zeros, limits, mode)
         return Codes(codes - zeros.astype(np.int64), scale)
+    if value.size > MAX_SINGLE:
+        raise ValueError(f"more than {MAX_SINGLE} constants must have whole zero points and a common rounding")
     elements = zip(x.reshape(-1).tolist(), scales.reshape(-1).tolist(), zeros.reshape(-1).tolist(), strict=True)
     values = [ROUNDINGS[mode](Fraction(v) / Fraction(s) + Fraction(z)) for v, s, z in elements]
     finer = max((Fraction(z).denominator for z in np.unique(zeros).tolist()), default=1)  # powers of two

@@ -121,6 +121,63 @@ class Pipeline:
         return advance
 
 
+@dataclass(frozen=True)
+class Flow:
+    """Every time of a network that was followed.
+
+    Parameters
+    ----------
+    feed : Wire
+        The network's input.
+    streams, wires : list of list of Wire
+        What enters each node, and what leaves it.
+    """
+
+    feed: Wire
+    streams: list[list[Wire]]
+    wires: list[list[Wire]]
+
+    @property
+    def result(self) -> Wire:
+        """The network's output."""
+        return self.wires[-1][0]
+
+
+def follow(nodes: Sequence[Node], inputs: int, outputs: int) -> Flow:
+    """Follow the beats through a network until it gave as many as are asked for, or stands still.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        In topological order; the last one gives the result.
+    inputs, outputs : int
+        Beats that are offered, all from cycle 0 on, and beats that are waited for.
+    """
+    ready: deque[Process] = deque()
+
+    def wire() -> Wire:
+        return Wire(Times(ready), Times(ready))
+
+    flow = Flow(wire(), [], [])
+    for _ in range(inputs):
+        flow.feed.offered.tell(0)
+    for node in nodes:
+        ins = [flow.feed if index < 0 else flow.wires[index][port] for index, port in node.sources]
+        # of a unit without a cycle of its own the output is the input
+        outs = [wire() for _ in node.depths or (None,)] if node.timing.latency else ins
+        if node.depths:
+            ready.append(fork(node.timing.latency, ins[0], outs, node.depths))
+        elif node.timing.latency:
+            ready.extend(unit(node.timing, ins, Pipeline(node.timing.latency, outs[0], Times(ready))))
+        flow.streams.append(ins)
+        flow.wires.append(outs)
+    ready.append(sink(flow.result))
+    while ready and len(flow.result.taken) < outputs:
+        process = ready.popleft()
+        next(process).waiting.append(process)
+    return flow
+
+
 def schedule(nodes: Sequence[Node], inputs: int, outputs: int, samples: int = SAMPLES) -> Schedule:
     """Follow some samples through a network.
 
@@ -138,45 +195,27 @@ def schedule(nodes: Sequence[Node], inputs: int, outputs: int, samples: int = SA
     RuntimeError
         The network stands still: a FIFO is too small.
     """
-    ready: deque[Process] = deque()
-
-    def wire() -> Wire:
-        return Wire(Times(ready), Times(ready))
-
-    feed = wire()
-    for _ in range(inputs * samples):
-        feed.offered.tell(0)
-    wires = [[wire() for _ in node.depths or (None,)] for node in nodes]
-    streams = [[feed if index < 0 else wires[index][port] for index, port in node.sources] for node in nodes]
-    result = wires[-1][0]
-    ready.append(sink(result))
-    for node, ins, outs in zip(nodes, streams, wires, strict=True):
-        if node.depths:
-            ready.append(fork(node.timing.latency, ins[0], outs, node.depths))
-        else:
-            ready.extend(unit(node.timing, ins, Pipeline(node.timing.latency, outs[0], Times(ready))))
-    while ready and len(result.taken) < outputs * samples:
-        process = ready.popleft()
-        next(process).waiting.append(process)
+    flow = follow(nodes, inputs * samples, outputs * samples)
+    result = flow.result
     if len(result.taken) < outputs * samples:
         raise RuntimeError(f"the pipeline stands still after {len(result.taken)} of {outputs * samples} beats")
     ends = result.taken[outputs - 1 :: outputs]
     intervals = [after - before for before, after in pairwise(ends)]
     depths = [
         tuple(occupied(ins[0], out) for out in outs) if node.depths else ()
-        for node, ins, outs in zip(nodes, streams, wires, strict=True)
+        for node, ins, outs in zip(nodes, flow.streams, flow.wires, strict=True)
     ]
-    arrivals = [tuple(wire.offered[0] for wire in ins) for ins in streams]
+    arrivals = [tuple(wire.offered[0] for wire in ins) for ins in flow.streams]
     steady = max(intervals[len(intervals) // 2 :], default=ends[0] + 1)
-    return Schedule(ends[0] - feed.taken[0], steady, tuple(depths), tuple(arrivals))
+    return Schedule(ends[0] - flow.feed.taken[0], steady, tuple(depths), tuple(arrivals))
 
 
 def sink(wire: Wire) -> Process:
-    """Take every beat when it is offered."""
+    """Take every beat when it is offered, one a cycle: all of the network's input is offered at once."""
     for beat in count():
         while len(wire.offered) <= beat:
             yield wire.offered
-        wire.taken.tell(wire.offered[beat])
+        wire.taken.tell(max(wire.offered[beat], wire.taken[-1] + 1 if beat else 0))
 
 
 def fork(latency: int, source: Wire, outs: Sequence[Wire], depths: Sequence[int | None]) -> Process:
@@ -239,7 +278,7 @@ def output(pipeline: Pipeline) -> Process:
 
 def steps(timing: Timing, streams: Sequence[Wire], pipeline: Pipeline, freed: Sequence[Times]) -> Process:
     """Do step after step, each when its inputs are there."""
-    lasts = [inlet.count for inlet in timing.inlets]
+    lasts = [int(inlet.needs[-1]) for inlet in timing.inlets]
     needs = [inlet.needs.tolist() for inlet in timing.inlets]
     frees = [None if inlet.frees is None else inlet.frees.tolist() for inlet in timing.inlets]
     program = list(zip(timing.cycles.tolist(), timing.emits.tolist(), strict=True))

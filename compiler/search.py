@@ -23,23 +23,55 @@ ATTEMPTS = 8
 """Choices of units that are scheduled, each with a tighter bound, until one keeps an interval exactly."""
 
 
-def bind(layer: Layer, pins: Mapping[str, Folding]) -> list[Unit]:
-    """Units for a layer: the pinned folding, or every folding that its kinds offer."""
-    span = layer.span
+def bind(layer: Layer, pins: Mapping[str, Folding], units: Mapping[str, str]) -> list[Unit]:
+    """Units for a layer: of the pinned kind and folding, or of every kind and every folding that it offers."""
+    span, kinds = layer.span, layer.kinds
+    if unit := units.get(span.name):
+        kinds = tuple(kind for kind in kinds if kind.__name__ == unit)
+        if not kinds:
+            able = " or ".join(kind.__name__ for kind in layer.kinds)
+            raise PlanError(f"layer '{span.name}' cannot be computed by {unit} but by {able}; change the plan's unit")
     if span.name not in pins:
-        return [kind(span, folding) for kind in layer.kinds for folding in kind.foldings(span)]
+        return [kind(span, folding) for kind in kinds for folding in kind.foldings(span)]
     folding = pins[span.name]
     outputs, inputs = span.results[0].length, span.inputs[0].length
     if not (1 <= folding.pe <= outputs and 1 <= folding.simd <= inputs):
         raise PlanError(
             f"layer '{span.name}' cannot be folded {folding}: pe must be 1 to {outputs} and simd 1 to {inputs}"
         )
-    units = [kind(span, folding) for kind in layer.kinds]
-    able = [unit for unit in units if (unit.output.lanes, unit.inputs[0].lanes) == (folding.pe, folding.simd)]
-    if not able:
-        names = " or ".join(kind.__name__ for kind in layer.kinds)
+    bound = [kind(span, folding) for kind in kinds]
+    fitting = [unit for unit in bound if (unit.output.lanes, unit.inputs[0].lanes) == (folding.pe, folding.simd)]
+    if not fitting:
+        names = " or ".join(kind.__name__ for kind in kinds)
         raise PlanError(f"layer '{span.name}' cannot be folded {folding}: {names} takes no such folding")
-    return able
+    return fitting
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a plan has to reach, and with what.
+
+    Parameters
+    ----------
+    board : str
+        Name of the board, for messages.
+    budget : Resources
+        What it has for the accelerator.
+    interval : int or None
+        Cycles a sample that must be reached, with the least area; without it, as few as fit.
+    max_lut : int or None
+        LUT4 that may be used.
+    """
+
+    board: str
+    budget: Resources
+    interval: int | None = None
+    max_lut: int | None = None
+
+    def fits(self, cost: Resources) -> bool:
+        """Whether a cost leaves enough of the chip free to be placed and routed."""
+        few = self.max_lut is None or cost.lut4 <= self.max_lut
+        return few and cost.ebr <= self.budget.ebr and cost.cells <= FILL * self.budget.cells
 
 
 @dataclass(frozen=True)
@@ -52,26 +84,21 @@ class Task:
         The choices.
     library : UnitLibrary
         The units there are.
-    start, board : str
-        For the plan.
-    budget : Resources
-        What there is.
+    start : str
+        Op whose result is streamed in.
+    goal : Goal
+        What it has to reach.
     """
 
     finder: Search
     library: UnitLibrary
     start: str
-    board: str
-    budget: Resources
-
-    def fits(self, cost: Resources) -> bool:
-        """Whether a cost leaves enough of the budget free to be placed and routed."""
-        return fits(cost, self.budget)
+    goal: Goal
 
     def roughly(self, interval: int) -> Chain | None:
         """Cheapest layers of at most this interval that fit, whatever an EBR has to be worth for it."""
         chains = (self.finder.cheapest(interval, ebr_price) for ebr_price in EBR_PRICES)
-        return next((chain for chain in chains if chain is not None and self.fits(chain.cost)), None)
+        return next((chain for chain in chains if chain is not None and self.goal.fits(chain.cost)), None)
 
     def exactly(self, interval: int) -> Plan | None:
         """Plan that keeps this interval when all its stages work together, and fits."""
@@ -80,9 +107,9 @@ class Task:
             chain = self.roughly(bound)
             if chain is None:
                 return None
-            plan = assemble(chain.placed, self.start, self.board, self.library, SAMPLES)
+            plan = assemble(chain.placed, self.start, self.goal.board, self.library, SAMPLES)
             if plan.interval <= interval:
-                return plan if self.fits(plan.cost) else None
+                return plan if self.goal.fits(plan.cost) else None
             bound = max(placed.unit.timing.interval for placed in chain.placed) - 1
         return None
 
@@ -93,8 +120,8 @@ class Task:
         for interval in intervals[first:]:
             chain = self.roughly(interval)
             if chain is not None:
-                plan = assemble(chain.placed, self.start, self.board, self.library, SAMPLES)
-                if self.fits(plan.cost):
+                plan = assemble(chain.placed, self.start, self.goal.board, self.library, SAMPLES)
+                if self.goal.fits(plan.cost):
                     return plan
         return None
 
@@ -107,6 +134,8 @@ def search(
     budget: Resources,
     interval: int | None = None,
     pins: Mapping[str, Folding] | None = None,
+    units: Mapping[str, str] | None = None,
+    max_lut: int | None = None,
 ) -> Plan:
     """Plan the hardware behind op ``start``.
 
@@ -118,44 +147,43 @@ def search(
         Op whose result is streamed in.
     library : UnitLibrary
         The units there are.
-    board : str
-        Its name, for messages.
-    budget : Resources
-        What the board has for the accelerator.
-    interval : int, optional
-        Cycles a sample that must be reached, with the least area; without it, as few as fit.
+    board, budget, interval, max_lut
+        The parts of a `Goal`.
     pins : mapping of str to Folding, optional
         Foldings that are given.
+    units : mapping of str to str, optional
+        Classes of units that are given.
 
     Raises
     ------
     PlanError
         There is no unit for an op, no folding that reaches the interval, or nothing that fits.
     """
+    pins, units = pins or {}, units or {}
     layers = cut(graph, start, library)
-    unknown = set(pins or {}) - {layer.span.name for layer in layers}
+    unknown = {*pins, *units} - {layer.span.name for layer in layers}
     if unknown:
         raise PlanError(f"the plan folds '{min(unknown)}', which is no stage of this network")
-    finder = Search(layers, [bind(layer, pins or {}) for layer in layers], library)
-    task = Task(finder, library, start, board, budget)
+    finder = Search(layers, [bind(layer, pins, units) for layer in layers], library)
+    goal = Goal(board, budget, interval, max_lut)
+    task = Task(finder, library, start, goal)
     plan = task.fastest() if interval is None else task.exactly(interval)
     if plan is None:
-        remedy = "fold the plan's layers more, or train a smaller network" if pins else "train a smaller network"
-        if interval is None:
-            raise too_large(finder, board, budget, finder.intervals()[-1], remedy)
-        raise too_large(finder, board, budget, interval, f"allow more cycles with --interval, or {remedy}")
+        remedies = [
+            "allow more cycles with --interval" if interval is not None else "",
+            "allow more with --max-lut" if max_lut is not None else "",
+            "fold the plan's layers more" if pins else "",
+            "train a smaller network",
+        ]
+        raise too_large(finder, goal, ", or ".join(filter(None, remedies)))
     return plan
 
 
-def fits(cost: Resources, budget: Resources) -> bool:
-    """Whether a cost leaves enough of the budget free to be placed and routed."""
-    return cost.ebr <= budget.ebr and cost.cells <= FILL * budget.cells
-
-
-def too_large(finder: Search, board: str, budget: Resources, interval: int, remedy: str) -> PlanError:
+def too_large(finder: Search, goal: Goal, remedy: str) -> PlanError:
     """Error that says what the network would need, what there is, and what to change."""
-    chain = finder.cheapest(interval, EBR_PRICES[0])
     intervals = finder.intervals()
+    interval = goal.interval or intervals[-1]
+    chain = finder.cheapest(interval, EBR_PRICES[0])
     reached = bisect_left(intervals, True, key=lambda each: finder.cheapest(each, EBR_PRICES[0]) is not None)
     if reached == len(intervals):
         return PlanError(
@@ -164,9 +192,11 @@ def too_large(finder: Search, board: str, budget: Resources, interval: int, reme
         )
     if chain is None:
         return PlanError(f"no folding reaches an interval of {interval} cycles; ask for {intervals[reached]} or more")
-    need = chain.cost
-    cells = int(FILL * budget.cells)
+    need, budget = chain.cost, goal.budget
+    there = f"{goal.board} has {budget.ebr} EBR and {int(FILL * budget.cells)} logic cells to fill"
+    if goal.max_lut is not None:
+        there += f", and {goal.max_lut} LUT4 are allowed"
     return PlanError(
-        f"the network needs {need.ebr} EBR and {need.cells} logic cells for an interval of at most {interval} cycles, "
-        f"but {board} has {budget.ebr} EBR and {cells} logic cells to fill; {remedy}"
+        f"the network needs {need.ebr} EBR, {need.cells} logic cells and {need.lut4} LUT4 for an interval of at most "
+        f"{interval} cycles, but {there}; {remedy}"
     )

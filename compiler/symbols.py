@@ -119,7 +119,33 @@ class Symbol:
         return replace(self, index=layout(self.index), steps=tuple(step.reshaped(spread) for step in self.steps))
 
 
-Value = Constant | Codes | Symbol
+@dataclass(frozen=True, eq=False)
+class Padded:
+    """A symbol with zeros around its maps, which a convolution takes into its window.
+
+    Parameters
+    ----------
+    symbol : Symbol
+        What is inside.
+    before, after : tuple of int
+        Zeros at the low and the high end of each spatial axis.
+    """
+
+    symbol: Symbol
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of elements inside."""
+        return self.symbol.size
+
+    def rearranged(self, layout: Layout) -> "Padded":
+        """Refuse: zeros are no elements."""
+        raise ValueError("only a Conv may follow a Pad")
+
+
+Value = Constant | Codes | Symbol | Padded
 
 
 def natural(index: IntArray) -> bool:

@@ -57,7 +57,8 @@ class Timing:
     emits : bool array (steps,)
         Whether a step gives one beat.
     latency : int
-        Advances from a step's last cycle to the first cycle in which its beat is offered, at least 1.
+        Advances from a step's last cycle to the first cycle in which its beat is offered. 0 only where nothing but
+        wires join the input to the output.
     """
 
     inlets: tuple[Inlet, ...]

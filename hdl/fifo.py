@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """FIFOs of beats: `ShiftFifo` in flip-flops, `RamFifo` in EBR. Both offer a beat two cycles after it was written."""
 
 from abc import abstractmethod

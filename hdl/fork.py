@@ -45,7 +45,7 @@ class Fork(wiring.Component):
     latency = LATENCY
 
     def __init__(self, beats: Beats, depths: Sequence[int]):
-        self.inputs, self.output = (beats,), beats
+        self.inputs, self.input, self.output, self.input_names = (beats,), beats, beats, ("i",)
         self.depths = tuple(depths)
         self.fifos = [fifo(beats.width, depth) for depth in self.depths]
         port = stream.Signature(unsigned(beats.width))

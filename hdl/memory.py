@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
 from amaranth import Array, Cat, Const, Module, Signal, Value, unsigned
@@ -112,6 +113,11 @@ def near(address: int, depth: int) -> int:
         below = address & ~(1 << address.bit_length() - 1)
         address ^= 1 << below.bit_length() - 1
     return address
+
+
+def distinct_columns(table: NDArray[Any]) -> int:
+    """Columns of a table (depth, columns) that stay where each must be there as it is: not 0, nor equal to another."""
+    return np.unique(table[:, table.any(axis=0)], axis=1).shape[1]
 
 
 class Rom(wiring.Component):

@@ -11,6 +11,9 @@ from icepop.compiler.plan import Resources, Span
 from icepop.compiler.types import Beats
 from icepop.hdl.units.base import registered_cells
 
+GATED = 3
+"""Bits up to which elements are compared in gates."""
+
 
 class Pooling(ABC):
     """A state of ``bits`` for each lane, which every element under the window changes.
@@ -21,10 +24,12 @@ class Pooling(ABC):
         The map.
     bits : int
         Of the state, which in the end is the result's code.
+    valued : bool
+        Whether codes become numbers first, so that a code of 0 changes the state.
     """
 
-    def __init__(self, beats: Beats, bits: int):
-        self.beats, self.bits = beats, bits
+    def __init__(self, beats: Beats, bits: int, valued: bool = False):
+        self.beats, self.bits, self.valued = beats, bits, valued
 
     @staticmethod
     def of(span: Span, beats: Beats) -> "Pooling":
@@ -37,9 +42,9 @@ class Pooling(ABC):
         raise TypeError(f"pools are MaxPool and SumPool, not {type(op).__name__}")
 
     @property
-    @abstractmethod
     def by_channel(self) -> bool:
-        """Whether beats of a pixel are treated differently."""
+        """Whether a lane treats beats of a pixel differently."""
+        return False
 
     @abstractmethod
     def fold(self, lane: int, fresh: Value, state: Value, x: Value, beat: Value) -> Value:
@@ -92,15 +97,27 @@ class Largest(Pooling):
         falling: Value = Array(column)[beat] if mixed else column[0]
         if self.bits == 1:
             return Mux(fresh, x, Mux(falling, state & x, state | x))
-        larger = x.as_signed() > state.as_signed() if self.beats.domain.signed else x > state
-        return Mux(fresh | (larger ^ falling), x, state)
+        return Mux(fresh | (self._larger(x, state) ^ falling), x, state)
+
+    def _larger(self, x: Value, state: Value) -> Value:
+        """Compare; few bits in gates, which are no slower than a carry chain and fewer."""
+        signed = self.beats.domain.signed
+        if self.bits > GATED:
+            return x.as_signed() > state.as_signed() if signed else x > state
+        larger: Value = Const(0)
+        for k in range(self.bits):
+            high, low = (state[k], x[k]) if signed and k == self.bits - 1 else (x[k], state[k])
+            larger = (high & ~low) | (~(high ^ low) & larger)
+        return larger
 
     @property
     def cost(self) -> Resources:
-        """A comparator and a choice."""
+        """A comparator, the choice's condition, and the choice."""
         if self.bits == 1:
             return registered_cells(1)
-        return registered_cells(self.bits) + Resources(lut4=self.bits + 1, carry=self.bits, cells=self.bits + 1)
+        if self.bits <= GATED:
+            return registered_cells(self.bits) + Resources(lut4=self.bits, cells=self.bits)
+        return registered_cells(self.bits) + Resources(lut4=2, carry=self.bits, cells=self.bits + 4)
 
 
 class Total(Pooling):
@@ -110,24 +127,11 @@ class Total(Pooling):
     """
 
     def __init__(self, op: SumPool, beats: Beats, bits: int):
-        super().__init__(beats, bits)
-        self.valued = op.window.padded and beats.domain.step > 1
-
-    @property
-    def fillers(self) -> int:
-        """First lane of a pixel's last beat that holds no channel."""
-        return self.beats.channels % self.beats.lanes or self.beats.lanes
-
-    @property
-    def by_channel(self) -> bool:
-        """Whether there are fillers, whose code 0 is not the number 0."""
-        return self.valued and self.fillers < self.beats.lanes
+        super().__init__(beats, bits, op.window.padded and beats.domain.step > 1)
 
     def fold(self, lane: int, fresh: Value, state: Value, x: Value, beat: Value) -> Value:
         """Add."""
         number = self._number(x)
-        if self.by_channel and lane >= self.fillers:
-            number = Mux(beat == self.beats.pixel_beats - 1, 0, number)
         return Mux(fresh, number, state + number)[: self.bits]
 
     def _number(self, x: Value) -> Value:
@@ -141,5 +145,6 @@ class Total(Pooling):
 
     @property
     def cost(self) -> Resources:
-        """An adder."""
-        return Resources(lut4=self.bits, ff=self.bits, carry=self.bits, cells=self.bits)
+        """An adder, and what makes numbers of codes."""
+        numbers = 4 if self.valued else 0
+        return Resources(self.bits + numbers, self.bits, self.bits, self.bits + numbers)

@@ -2,20 +2,21 @@
 """`WindowLanes`: what all units share that compute each channel on its own, window by window."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from math import prod
 
 import numpy as np
-from amaranth import EnableInserter, Module, Signal, Value
+from amaranth import Cat, EnableInserter, Module, Mux, Signal, Value
 
 from icepop.compiler.ops.window import Window
-from icepop.compiler.plan import Folding, Span
+from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.timing import Timing
 from icepop.compiler.types import Beats
 from icepop.hdl.sources.lines import LineSource
+from icepop.hdl.sources.loops import Loops
 from icepop.hdl.sources.window_program import Axis, axes
-from icepop.hdl.units.base import LayerUnit, parallelisms
+from icepop.hdl.units.base import LayerUnit, counter_cells, parallelisms
 
 
 class WindowLanes(LayerUnit):
@@ -91,6 +92,26 @@ class WindowLanes(LayerUnit):
         ends : Value
             It is the window's last.
         """
+
+    def _offer(self, core: Module, results: Sequence[Value], masks: bool) -> None:
+        """Drive the payload with a result for each lane; with ``masks``, 0 in lanes that hold no channel."""
+        parts, used = self.output.pixel_beats, self.output.channels % self.output.lanes
+        if masks and used:
+            loops = Loops(core, [parts], self.o.valid)
+            loops.count(0)
+            fillers = Cat(results[used:])
+            core.d.comb += self.o.payload.eq(Cat(*results[:used], Mux(loops.lasts[0], 0, fillers)))
+        else:
+            core.d.comb += self.o.payload.eq(Cat(results))
+
+    @property
+    def masking(self) -> Resources:
+        """Cost of the masks, where there are any."""
+        parts, used = self.output.pixel_beats, self.output.channels % self.output.lanes
+        if not used:
+            return Resources()
+        masks = (self.output.lanes - used) * self.output.domain.bits
+        return Resources(lut4=masks, cells=masks) + counter_cells(parts)
 
 
 def on_maps(window: Window, shape: tuple[int, ...]) -> tuple[Axis, Axis] | None:

@@ -148,6 +148,9 @@ class Stimulus:
         When the bench starts to offer a beat, and when it is ready for one.
     patience : int
         Cycles without a transfer on any watched stream after which the design stands still.
+    limit : int
+        Cycles after which a run ends in any case: taps can move for ever. By default as many as there are if every
+        beat of input and output takes all the patience.
     """
 
     payloads: tuple[int, ...]
@@ -155,6 +158,12 @@ class Stimulus:
     offer: Stall = field(default=Stall())
     accept: Stall = field(default=Stall())
     patience: int = 10_000
+    limit: int = 0
+
+    def __post_init__(self) -> None:
+        if self.limit == 0:
+            beats = len(self.payloads) + self.outputs
+            object.__setattr__(self, "limit", TAIL + self.patience * (beats + 1))
 
     def polite(self, beat: int) -> bool:
         """Whether the bench waits for output ``beat`` to be valid before it is ready."""
@@ -168,6 +177,7 @@ class Stimulus:
             "offer": vars(self.offer),
             "accept": vars(self.accept),
             "patience": self.patience,
+            "limit": self.limit,
         }
         return json.dumps(record)
 
@@ -177,7 +187,7 @@ class Stimulus:
         record = json.loads(text)
         payloads = tuple(int(payload, 16) for payload in record["payloads"])
         offer, accept = Stall(**record["offer"]), Stall(**record["accept"])
-        return Stimulus(payloads, record["outputs"], offer, accept, record["patience"])
+        return Stimulus(payloads, record["outputs"], offer, accept, record["patience"], record["limit"])
 
 
 class Driver:
@@ -204,7 +214,7 @@ class Driver:
     def __init__(self, stimulus: Stimulus, width: int) -> None:
         self._payloads = stimulus.payloads
         self._wanted = stimulus.outputs
-        self._patience = stimulus.patience
+        self._patience, self._limit = stimulus.patience, stimulus.limit
         self._offer = stimulus.offer.moves.tolist()
         self._accept = stimulus.accept.moves.tolist()
         self._mask = (1 << width) - 1
@@ -236,7 +246,7 @@ class Driver:
         if self.taken >= self._wanted:
             self._left -= 1
         self.word = self._decide()
-        return self._left > 0 and self._idle < self._patience
+        return self._left > 0 and self._idle < self._patience and self._cycle < self._limit
 
     def _decide(self) -> int:
         phase = self._cycle % PERIOD

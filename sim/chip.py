@@ -47,6 +47,8 @@ class Script:
         When the first request is sent.
     silence_ps : int
         How long the board may be silent while a reply is due.
+    longest : int
+        Bytes that it may send before the end of a reply.
     """
 
     requests: list[str]
@@ -57,6 +59,7 @@ class Script:
     bit_ps: int
     start_ps: int
     silence_ps: int
+    longest: int
 
 
 def ask(folder: Path, rows: IntArray, input: Beats, output: Beats, patience: int, progress: Progress) -> Run:
@@ -131,6 +134,7 @@ def plan_script(board: Board, report: Report, frames: Sequence[Frame], bits: int
         bit_ps=bit_ps,
         start_ps=round(2 * max(RESET_S * 1e12, RESET_CYCLES * cycle_ps)),
         silence_ps=2 * round(bits * bit_ps + (SLACK_CYCLES + patience) * cycle_ps),
+        longest=bits // FRAME_BITS,
     )
 
 

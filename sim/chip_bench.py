@@ -79,15 +79,17 @@ class Replies:
     """
 
     def __init__(self, file: TextIO) -> None:
-        self.count = 0
+        self.count = self.pending = 0
         self.arrived = Event()
         self._file = file
         self._splitter = Splitter()
 
     def feed(self, byte: int) -> None:
         """Take a received byte."""
+        self.pending += 1
         for block in self._splitter.feed(bytes([byte])):
             self.count += 1
+            self.pending = 0
             self._file.write(f"{round(get_sim_time('ps'))} {block.hex()}\n")
             self._file.flush()
             self.arrived.set()
@@ -112,6 +114,8 @@ async def bench(dut: Any) -> None:
         cocotb.start_soon(send(line, requests, replies))
         try:
             while replies.count < len(requests):
+                if replies.pending > job["longest"]:
+                    raise LineError(f"the board sent {replies.pending} bytes that are no reply")
                 replies.feed(await line.receive())
         except LineError as wrong:
             error = str(wrong)

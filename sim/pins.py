@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from amaranth.sim import Simulator
 
-from icepop.boards.link import Frame, Kind, Splitter, Status, pack_sample, unpack_sample
+from icepop.boards.link import Frame, Kind, Splitter, Status, longest_block, pack_sample, sample_bytes, unpack_sample
 from icepop.boards.top import LinkTop
 from icepop.compiler.raster import from_stream, to_stream
 from icepop.compiler.types import IntArray
@@ -40,9 +40,10 @@ def talk(top: LinkTop, line: bytes, replies: int, clock_hz: float, baud: int) ->
     Raises
     ------
     BenchError
-        The top is silent for `SILENCE` bit times, or sends a byte without a stop bit.
+        The top is silent for `SILENCE` bit times, sends a byte without a stop bit, or more bytes than replies have.
     """
     received, labels = bytearray(), []
+    limit = replies * (longest_block(1 + sample_bytes(top.accelerator.output)) + 2)  # a delimiter at both ends
 
     async def send(ctx: Any) -> None:
         for byte in line:
@@ -52,6 +53,8 @@ def talk(top: LinkTop, line: bytes, replies: int, clock_hz: float, baud: int) ->
 
     async def receive(ctx: Any) -> None:
         while received.count(0) < replies:
+            if len(received) >= limit:
+                raise BenchError(f"the top sends {limit} bytes, but not {replies} replies")
             for _ in range(round(clock_hz / baud) * (SILENCE + 10 * len(line))):
                 if not ctx.get(top.tx):
                     break

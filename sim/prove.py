@@ -21,6 +21,9 @@ from icepop.sim.records import Run
 from icepop.sim.waves import capture
 
 UNSTALLED = Stall()
+SLOWER = 8
+"""How many times slower than planned a run may be."""
+
 FAR = 20_000
 """Cycles beyond which the samples before a mismatch are left out when its waves are made, if it shows without them."""
 
@@ -239,8 +242,19 @@ def stimulus(design: Design, values: IntArray, stall: Stall) -> Stimulus:
     accept = replace(stall, length=max(stall.length, design.plan.interval))
     offer = replace(accept, seed=stall.seed + 1)
     patience = 1000 + 10 * (design.plan.latency + design.plan.interval) + accept.longest + offer.longest
+    limit = patience + round(SLOWER * slowdown(offer) * slowdown(accept) * (len(values) + 1) * planned(design))
     payloads = tuple(design.input.pack(to_stream(values)))
-    return Stimulus(payloads, len(values) * design.output.count, offer, accept, patience)
+    return Stimulus(payloads, len(values) * design.output.count, offer, accept, patience, limit)
+
+
+def planned(design: Design) -> int:
+    """Cycles in which a sample must have gone through a design, even alone."""
+    return max(design.plan.interval, design.plan.latency, design.input.count, design.output.count)
+
+
+def slowdown(stall: Stall) -> float:
+    """Factor by which a stall makes a run longer on average."""
+    return 1.0 if stall.kind == "none" else 1 / (1 - stall.rate)
 
 
 def results(design: Design, run: Run) -> IntArray:

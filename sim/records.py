@@ -171,8 +171,10 @@ class Observer:
         Raises
         ------
         BenchError
-            The design stands still.
+            The design stands still, or moves without coming to an end.
         """
+        if self.taken < self.stimulus.outputs and self.cycles >= self.stimulus.limit:
+            raise endless(self.layout, self.records, self.stimulus)
         if self.taken < self.stimulus.outputs:
             raise standstill(self.layout, self._last, self.records, self.stimulus)
         return Run(self.records, self.cycles, seconds)
@@ -195,7 +197,7 @@ def observe(layout: Layout, rows: Rows, stimulus: Stimulus, seconds: float) -> R
     Raises
     ------
     BenchError
-        A stream rule is broken (the earliest break is named), or the design stands still.
+        A stream rule is broken (the earliest break is named), or the design stands still or never ends.
     """
     observer = Observer(layout, stimulus)
     observer.take(rows)
@@ -258,3 +260,11 @@ def standstill(layout: Layout, last_row: Rows, records: dict[str, Record], stimu
         places.append("which must not wait for ready before it is offered")
     wait = f"no transfer in {stimulus.patience} cycles after cycle {last} ({stimulus.accept})"
     return BenchError(f"the design stands still: {wait}; {', '.join(places)}", stimulus, max(last, 0))
+
+
+def endless(layout: Layout, records: dict[str, Record], stimulus: Stimulus) -> BenchError:
+    """Error that tells what every stream moved in a run that was ended because it took too long."""
+    beats = ", ".join(f"{stream.label} moved {len(records[stream.port].cycles)} beats" for stream in layout.streams)
+    due = f"{len(stimulus.payloads)} were to be taken and {stimulus.outputs} to be given"
+    message = f"the design does not come to an end: in {stimulus.limit} cycles ({stimulus.accept}) {beats}; {due}"
+    return BenchError(message, stimulus, stimulus.limit)

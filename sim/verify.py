@@ -19,7 +19,7 @@ from icepop.sim.chip import ask
 from icepop.sim.compare import compare
 from icepop.sim.prove import UNSTALLED, simulate, stimulus, watched
 
-RTL = ("verilator", "cxxrtl", "amaranth")
+RTL = ("verilator_cpp", "cxxrtl", "verilator", "amaranth")
 """Simulators of the RTL, the one to prefer first; the last can always run."""
 
 

@@ -20,6 +20,10 @@ class Encoding(Protocol):
     def of(cls, weights: IntArray) -> Self:
         """The encoding with the fewest bits that stores these weights, which match."""
 
+    @property
+    def once(self) -> int:
+        """Bits that are stored once for all words."""
+
     def bits(self, lanes: int) -> int:
         """Bits of a word of so many weights."""
 

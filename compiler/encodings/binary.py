@@ -21,6 +21,11 @@ class Binary:
         """Nothing has to be known of the weights."""
         return cls()
 
+    @property
+    def once(self) -> int:
+        """Nothing."""
+        return 0
+
     def bits(self, lanes: int) -> int:
         """One a weight."""
         return lanes

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from icepop.compiler.types import IntArray, pack_words, unpack_words
+from icepop.compiler.types import Domain, IntArray, pack_words, unpack_words
 
 LARGEST = 256
 """Most values of a table."""
@@ -39,8 +39,13 @@ class Codebook:
         """Bits of an index."""
         return max(1, (len(self.values) - 1).bit_length())
 
+    @property
+    def once(self) -> int:
+        """The table."""
+        return len(self.values) * Domain(self.values[0], self.values[-1]).bits
+
     def bits(self, lanes: int) -> int:
-        """An index for each weight; the table comes on top once."""
+        """An index for each weight."""
         return self.width * lanes
 
     def pack(self, weights: IntArray) -> list[int]:

@@ -29,6 +29,11 @@ class Integer:
         """The range of the weights."""
         return cls(Domain(int(weights.min()), int(weights.max())))
 
+    @property
+    def once(self) -> int:
+        """Nothing."""
+        return 0
+
     def bits(self, lanes: int) -> int:
         """Those of the range for each weight."""
         return self.domain.bits * lanes

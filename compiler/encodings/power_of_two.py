@@ -50,6 +50,11 @@ class PowerOfTwo:
         """Bits of a weight."""
         return 1 + (len(self.magnitudes) - 1).bit_length()
 
+    @property
+    def once(self) -> int:
+        """Nothing."""
+        return 0
+
     def bits(self, lanes: int) -> int:
         """A sign and a number for each weight."""
         return self.width * lanes

@@ -23,6 +23,11 @@ class Ternary:
         """Nothing has to be known of the weights."""
         return cls()
 
+    @property
+    def once(self) -> int:
+        """Nothing."""
+        return 0
+
     def bits(self, lanes: int) -> int:
         """Two a weight."""
         return 2 * lanes

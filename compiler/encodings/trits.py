@@ -29,6 +29,11 @@ class Trits:
         """Nothing has to be known of the weights."""
         return cls()
 
+    @property
+    def once(self) -> int:
+        """Nothing."""
+        return 0
+
     def bits(self, lanes: int) -> int:
         """A byte for five weights."""
         return 8 * -(-lanes // 5)

@@ -13,7 +13,7 @@ from icepop.compiler.graph import Graph
 from icepop.compiler.grid import Grid
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.window import MAX_ELEMENTS
-from icepop.compiler.symbols import Codes, Constant, Symbol, Value
+from icepop.compiler.symbols import Codes, Constant, Padded, Symbol, Value
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"node '{self.name}' ({self.op_type})"
 
 
 class OpBuilder(Protocol):
@@ -104,6 +107,8 @@ def folded(node: Node, function: Callable[..., NDArray[Any]], a: NDArray[Any], b
 
 def symbol(node: Node, value: Value) -> Symbol:
     """An input that must depend on the model's input."""
+    if isinstance(value, Padded):
+        raise ModelError(f"{node} follows a Pad, but only a Conv may")
     if not isinstance(value, Symbol):
         raise ModelError(f"node '{node.name}' ({node.op_type}) is supported on computed values only, not on constants")
     return value

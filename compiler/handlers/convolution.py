@@ -1,6 +1,7 @@
 """Convolutions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -15,7 +16,7 @@ from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.window import Window
 from icepop.compiler.steps.affine import Scale, Shift
 from icepop.compiler.steps.base import Step
-from icepop.compiler.symbols import Codes, Value
+from icepop.compiler.symbols import Codes, Padded, Symbol, Value
 from icepop.compiler.types import IntArray
 
 MAX_SUM = 1 << 53
@@ -23,23 +24,25 @@ MAX_SUM = 1 << 53
 
 
 @handles("Conv")
-def conv(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+def conv(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Symbol:
     """Quantized activations (1, C, *sizes) under quantized weights (N, C / group, *kernel), and a bias (N,)."""
-    x, weights = symbol(node, inputs[0]), inputs[1]
+    data, weights = inputs[0], inputs[1]
+    x = data.symbol if isinstance(data, Padded) else symbol(node, data)
     if not isinstance(weights, Codes):
-        raise ModelError(f"node '{node.name}' (Conv): the weights must be quantized by BipolarQuant or Quant")
+        raise ModelError(f"{node}: the weights must be quantized by BipolarQuant or Quant")
     if not x.quantized:
-        raise ModelError(f"node '{node.name}' (Conv) must read quantized values; put a BipolarQuant or Quant before it")
+        raise ModelError(f"{node} must read quantized values; put a BipolarQuant or Quant before it")
     kernel, groups = weights.codes, int(node.attributes.get("group", 1))
     sizes = x.index.shape[2:]
     fits = kernel.ndim > 2 and kernel.ndim == x.index.ndim and kernel.size > 0
     if not fits or groups < 1 or x.index.shape[1] != kernel.shape[1] * groups or len(kernel) % groups:
         raise ModelError(
-            f"node '{node.name}' (Conv) must read (1, C, …) with weights (N, C / group, …), "
+            f"{node} must read (1, C, …) with weights (N, C / group, …), "
             f"not {x.index.shape} with {kernel.shape} and group {groups}"
         )
     codes, grid = builder.coded(x)
-    window = window_of(node, kernel.shape[2:], sizes)
+    taps = kernel.shape[2:]
+    window = outer_window(node, data, taps) if isinstance(data, Padded) else window_of(node, taps, sizes)
     layer = Layer(node, window, groups, grid)
     result = builder.add(Conv(node.name, (builder.tensor(codes).source,), layer.folded(kernel), window, groups))
     result = result.then(layer.meaning(kernel, sizes)).then(Scale(channel_scale(node, weights)))
@@ -49,11 +52,20 @@ def conv(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     return result
 
 
+def outer_window(node: Node, padded: Padded, kernel: Sequence[int]) -> Window:
+    """Window over maps with zeros around them, which become pads of its own."""
+    ends = list(zip(padded.before, padded.symbol.index.shape[2:], padded.after, strict=True))
+    window = window_of(node, kernel, [sum(parts) for parts in ends])
+    before = tuple(a + b for a, b in zip(window.before, padded.before, strict=True))
+    after = tuple(a + b for a, b in zip(window.after, padded.after, strict=True))
+    return replace(window, before=before, after=after)
+
+
 def channel_scale(node: Node, weights: Codes) -> NDArray[np.float32]:
     """Scale of every output channel, shape (1, N, 1, …)."""
     scale = np.broadcast_to(weights.scale, weights.codes.shape).reshape(len(weights.codes), -1)
     if not (scale == scale[:, :1]).all():
-        raise ModelError(f"node '{node.name}' (Conv): a weight scale must be per tensor or per output channel")
+        raise ModelError(f"{node}: a weight scale must be per tensor or per output channel")
     return scale[:, 0].reshape(1, -1, *(1,) * (weights.codes.ndim - 2))
 
 
@@ -79,7 +91,7 @@ class Layer:
         self.node, self.window, self.groups, self.grid = node, window, groups, grid
         channels = grid.which.reshape(grid.which.shape[1], -1)
         if not (channels == channels[:, :1]).all():
-            raise ModelError(f"node '{node.name}' (Conv): the scale of activations must be one for each channel")
+            raise ModelError(f"{node}: the scale of activations must be one for each channel")
         self.lines = [grid.lines[number] for number in channels[:, 0]]
         size = len(self.lines) // groups
         parts = [self.lines[start : start + size] for start in range(0, len(self.lines), size)]
@@ -93,7 +105,7 @@ class Layer:
         worst = int(np.abs(kernel).reshape(len(kernel), -1).sum(axis=1).max()) * max(multiples) * reach
         if worst >= MAX_SUM:
             raise ModelError(
-                f"node '{self.node.name}' (Conv) would need accumulators up to {worst}, but they must stay below "
+                f"{self.node} would need accumulators up to {worst}, but they must stay below "
                 "2**53; quantize its inputs with fewer bits, or with scales in a ratio of small integers"
             )
         factors = np.array(multiples, np.int64).reshape(self.groups, 1, -1, *(1,) * (kernel.ndim - 2))

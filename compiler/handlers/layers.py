@@ -9,6 +9,7 @@ from icepop.compiler.arrange import affine
 from icepop.compiler.errors import ModelError
 from icepop.compiler.grid import Line
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, folded, handles, symbol
+from icepop.compiler.handlers.convolution import conv
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.steps.affine import Normalize, Scale, Shift
 from icepop.compiler.symbols import Codes, Symbol, Value
@@ -16,11 +17,21 @@ from icepop.compiler.symbols import Codes, Symbol, Value
 
 @handles("MatMul")
 def matmul(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
-    """Quantized activations (1, K) times quantized weights (K, N)."""
+    """Quantized activations (1, …, K) times quantized weights (K, N)."""
     x, weights = symbol(node, inputs[0]), inputs[1]
     if not isinstance(weights, Codes):
         raise ModelError(f"node '{node.name}' (MatMul): the weights must be quantized by BipolarQuant or Quant")
+    if x.index.ndim > 2 and weights.codes.ndim == 2:
+        return pointwise(node, x, weights, builder)
     return dense(node, x, weights, builder)
+
+
+def pointwise(node: Node, x: Symbol, weights: Codes, builder: OpBuilder) -> Symbol:
+    """Product along the last of several axes, (1, …, K) times (K, N): a convolution with a kernel of 1."""
+    spatial = (1,) * (x.index.ndim - 2)
+    kernel = weights.rearranged(lambda array: array.T.reshape(*array.T.shape, *spatial))
+    result = conv(node, [x.rearranged(lambda array: np.moveaxis(array, -1, 1)), kernel], builder)
+    return result.rearranged(lambda array: np.moveaxis(array, 1, -1))
 
 
 @handles("Gemm")

@@ -144,7 +144,7 @@ def slice_(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
 def split(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> tuple[Value, ...]:
     """Pieces along an axis: of the sizes in an attribute (until opset 12) or an input, else equal ones."""
     x, axis = part(inputs[0], builder), node.attributes.get("axis", 0)
-    array = x.index if isinstance(x, Symbol) else x.codes if isinstance(x, Codes) else x.value
+    array = x.index if isinstance(x, Symbol) else x.codes if isinstance(x, Codes) else constant(node, x, "the input")
     size, count = array.shape[axis], len(node.outputs)
     sizes = node.attributes.get("split")
     if len(inputs) > 1:

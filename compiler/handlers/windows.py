@@ -7,9 +7,27 @@ import numpy as np
 
 from icepop.compiler.arrange import channelwise
 from icepop.compiler.errors import ModelError
-from icepop.compiler.handlers.base import Node, OpBuilder
+from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
 from icepop.compiler.ops.window import Window
-from icepop.compiler.symbols import Symbol
+from icepop.compiler.symbols import Padded, Symbol, Value
+
+
+@handles("Pad")
+def pad(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
+    """Zeros around maps, from inputs or (until opset 10) attributes."""
+    x = symbol(node, inputs[0])
+    present = [name for name, tensor in zip(("pads", "value", "axes"), node.inputs[1:], strict=False) if tensor]
+    given = {name: constant(node, part, name) for name, part in zip(present, inputs[1:], strict=True)}
+    rank, named = x.index.ndim, {**node.attributes, **given}
+    axes = [int(axis) % rank for axis in np.reshape(named.get("axes", range(rank)), -1)]
+    pads = [int(pad) for pad in np.reshape(named["pads"], -1)]
+    ends = {axis: (pads[k], pads[len(axes) + k]) for k, axis in enumerate(axes)}
+    before, after = zip(*(ends.get(axis, (0, 0)) for axis in range(rank)), strict=True)
+    if named.get("mode", "constant") != "constant" or np.any(named.get("value", 0)) or len(pads) != 2 * len(axes):
+        raise ModelError(f"node '{node.name}' (Pad) must pad with the constant 0")
+    if rank < 3 or any((*before[:2], *after[:2])) or min(*before, *after) < 0:
+        raise ModelError(f"node '{node.name}' (Pad) must pad spatial axes of (1, C, …), from 2 on, not {pads}")
+    return Padded(x, before[2:], after[2:])
 
 
 def window_of(node: Node, kernel: Sequence[int], sizes: Sequence[int]) -> Window:

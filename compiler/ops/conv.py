@@ -82,13 +82,13 @@ class Conv(Op):
         for start in range(0, len(x), chunk):
             part = maps[start : start + chunk]
             products = exact_matmul(kernels, self.columns(part), bound)
-            result[start : start + chunk] = products.reshape(len(part), *result.shape[1:])
+            result[start : start + chunk] = np.moveaxis(products.reshape(-1, len(part), *shape), 0, 1)
         return result
 
     def columns(self, x: Array) -> Array:
-        """Windows (samples, groups, C / groups * taps, positions) of maps (samples, C, *sizes)."""
+        """Windows (groups, C / groups * taps, samples * positions) of maps (samples, C, *sizes): one large product."""
         axes = len(self.window.kernel)
         taps = self.window.view(x, 0)
-        taps = np.moveaxis(taps, range(-axes, 0), range(2, 2 + axes))  # samples, C, *kernel, *shape
+        taps = np.moveaxis(taps, (0, *range(-axes, 0)), (1 + axes, *range(1, 1 + axes)))  # C, *kernel, samples, *shape
         rows = x.shape[1] // self.groups * int(np.prod(self.window.kernel))
-        return np.ascontiguousarray(taps).reshape(len(x), self.groups, rows, int(np.prod(taps.shape[-axes:])))
+        return np.ascontiguousarray(taps).reshape(self.groups, rows, -1)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from icepop.compiler.errors import ModelError
 from icepop.compiler.ops.base import Array, Op
-from icepop.compiler.ops.levels import reached
+from icepop.compiler.ops.levels import codes
 from icepop.compiler.types import Domain, TensorType
 
 
@@ -51,5 +51,5 @@ class Encode(Op):
         (x,) = values
         flat = x.reshape(len(x), prod(x.shape[1:]))
         whole = self.source.size == flat.shape[1] and bool((self.source == np.arange(self.source.size)).all())
-        level = reached(flat if whole else flat[:, self.source], self.thresholds)
-        return (self.domain.lo + self.domain.step * level).reshape(len(x), *self.shape)
+        picked = flat if whole else flat[:, self.source]
+        return codes(picked, self.thresholds, self.domain).reshape(len(x), *self.shape)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from icepop.compiler.errors import ModelError
 from icepop.compiler.ops.base import Array, Op
-from icepop.compiler.ops.levels import reached
+from icepop.compiler.ops.levels import codes
 from icepop.compiler.types import Domain, TensorType
 
 
@@ -44,5 +44,5 @@ class Threshold(Op):
         """Compare each channel with each of its thresholds."""
         (x,) = values
         rows = np.moveaxis(x, 1, -1)  # channels last: each column has its own thresholds
-        level = reached(rows.reshape(-1, x.shape[1]) * self.sign, self.thresholds)
-        return self.domain.lo + self.domain.step * np.moveaxis(level.reshape(rows.shape), -1, 1)
+        result = codes(rows.reshape(-1, x.shape[1]) * self.sign, self.thresholds, self.domain)
+        return np.moveaxis(result.reshape(rows.shape), -1, 1)

@@ -171,3 +171,8 @@ class Product(ABC):
     @abstractmethod
     def cost(self) -> Resources:
         """Cells of one processing element's terms, registers included."""
+
+    @property
+    def shared(self) -> Resources:
+        """Cells that all processing elements share."""
+        return Resources()

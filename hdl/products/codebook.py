@@ -9,9 +9,13 @@ from amaranth import Array, Cat, Const, Module, Value
 from icepop.compiler.encodings.codebook import Codebook
 from icepop.compiler.plan import Resources
 from icepop.compiler.types import IntArray
+from icepop.hdl.adder import LUT_INPUTS
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.integer import IntegerProduct
 from icepop.hdl.products.registers import lanes_of
+
+TABLE_LUTS = {2: 1, 3: 1, 4: 1, 5: 3, 6: 6, 7: 12, 8: 24}
+"""LUT4 of a function of so many inputs."""
 
 
 class CodebookProduct(Product):
@@ -63,5 +67,9 @@ class CodebookProduct(Product):
 
     @property
     def cost(self) -> Resources:
-        """The tables on top of integers."""
-        return self.integers.cost
+        """The tables, as far as they do not merge into the planes, on top of integers."""
+        inputs = self.encoding.width
+        if inputs < LUT_INPUTS - self.operands.padded:
+            return self.integers.cost
+        luts = self.integers.digits * self.lanes * TABLE_LUTS[inputs]
+        return self.integers.cost + Resources(lut4=luts, cells=luts)

@@ -11,7 +11,6 @@ from icepop.compiler.plan import Resources
 from icepop.compiler.types import IntArray
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.registers import lanes_of, registered
-from icepop.hdl.units.base import registered_cells
 
 
 class PowerOfTwoProduct(Product):
@@ -79,5 +78,14 @@ class PowerOfTwoProduct(Product):
 
     @property
     def cost(self) -> Resources:
-        """Cells of the multiplexers."""
-        return registered_cells(len(self.shifts))
+        """A LUT for up to four inputs of a bit and one for each further; measured.
+
+        Bits that read one plane share the decoding of a number of three bits.
+        """
+        exponents = self.encoding.highest - self.encoding.lowest + 1
+        planes, number = self.activation.bits, self.encoding.width - 1
+        live = [min(position + 1, exponents, planes, self.span - position) for position in range(self.span)]
+        select = number - 1 if number > 2 else 0
+        luts = self.lanes * (select + sum(max(1, choices + number - 2) if choices > 1 else 1 for choices in live))
+        terms = len(self.shifts)
+        return Resources(lut4=luts, ff=terms, cells=luts)

@@ -68,8 +68,10 @@ class LineSource(Source):
             raise ValueError(f"readings must be dealt out evenly to {conv_groups} convolution groups, not {groups}")
         rows, columns = axes(window, sizes)
         self.program = WindowProgram(beats, rows, columns, groups // conv_groups, conv_groups)
-        depth = (self.program.reach + self.program.slack) * beats.pixel_beats
-        self.ram = Ram(beats.width, 1 << ceil_log2(depth))
+        pixels = self.program.reach + self.program.slack
+        rams = [Ram(beats.width, 1 << ceil_log2(more * beats.pixel_beats)) for more in (pixels, pixels + columns.size)]
+        # a row more, for a producer that is fast at times, where it takes no more block memory
+        self.ram = rams[rams[0].cost.ebr == rams[1].cost.ebr]
         super().__init__(beats, {"ends": Out(1)})
 
     @property
@@ -81,8 +83,8 @@ class LineSource(Source):
     def ahead(self) -> int:
         """Most pixels that are taken beyond those the window waits for: a power of two where one is enough."""
         most = self.depth // self.beats.pixel_beats - self.program.reach
-        power = 1 << ceil_log2(self.program.slack)
-        return power if power <= most else most
+        power = 1 << most.bit_length() - 1
+        return power if power >= self.program.slack else most
 
     @cached_property
     def count(self) -> Signal:
@@ -114,7 +116,7 @@ class LineSource(Source):
         program = self.program
         address, count = ceil_log2(self.depth), len(self.count)
         adders = 2 * address + count
-        choices = address + count + 6
+        choices = address + count + 9
         for level, turns in enumerate(program.counts):
             axis = {X: program.columns, Y: program.rows}.get(level)
             if axis is not None and axis.padded:
@@ -131,7 +133,7 @@ class LineSource(Source):
         program, ram, pixel = self.program, self.ram, Signal()
         m.submodules.ram = ram
         self._write(m, pixel)
-        loops = Loops(m, program.counts, self.take)
+        loops = Loops(m, program.counts, self.take, foreseen=X)
         for level in range(5):
             loops.count(level)
         x = self._position(m, loops, program.columns, X, program.column_strides)

@@ -19,19 +19,26 @@ class Loops:
         Take a turn.
     begun : bool
         Whether they begin a turn further.
+    foreseen : int
+        The loop whose turn a register tells of ahead, as what hangs on it is slow; those inside are counted. 0 is none.
 
     Attributes
     ----------
     lasts : list of Value
         Whether each loop is in its last turn; to be driven by `count` or by the caller, unless it has only one.
+    turns : list of Value
+        Number of each loop's turn where `count` counts it.
     ends : list of Value
         Whether ``step`` ends the last turn of all loops before each, so that it turns; one more for all of them.
     """
 
-    def __init__(self, m: Module, counts: Sequence[int], step: Value, begun: bool = False):
+    def __init__(self, m: Module, counts: Sequence[int], step: Value, begun: bool = False, foreseen: int = 0):
         self.m, self.counts = m, counts
-        turning = (level for level, count in enumerate(counts) if count > 1)
-        self.begun = next(turning, None) if begun else None
+        self.turns: list[Value] = [Const(0)] * len(counts)
+        inner = next((level for level, count in enumerate(counts) if count > 1), len(counts))
+        self.begun = inner if begun else len(counts)
+        self.nearly = Signal()
+        self.before = inner if inner < foreseen else len(counts)
         self.lasts: list[Value] = [
             Signal(name=f"last_{level}") if count > 1 else Const(1) for level, count in enumerate(counts)
         ]
@@ -41,10 +48,15 @@ class Loops:
             if count > 1:
                 end = Signal(name=f"end_{level}")
                 m.d.comb += end.eq(self.ends[-1] & self.lasts[level])
+            if level + 1 == foreseen and inner < foreseen:
+                last = Signal()
+                with m.If(step):
+                    m.d.sync += last.eq(Cat(self.nearly, *self.lasts[inner + 1 : foreseen]).all())
+                end = step & last
             self.ends.append(end)
 
     def count(self, level: int, final: int = 0) -> Value:
-        """Drive a loop's last turn by a counter, which is returned.
+        """Drive a loop's last turn by a counter, which is returned too.
 
         Parameters
         ----------
@@ -57,10 +69,13 @@ class Loops:
         if count == 1:
             return Const(0)
         turn = Signal(range(count), name=f"turn_{level}", init=level == self.begun)
+        self.turns[level] = turn
         last = at_end(turn, count - 1)
         if 0 < final < count:
             last |= self.lasts[level + 1] & at_end(turn, final - 1)
         self.m.d.comb += self.lasts[level].eq(last)
+        if level == self.before:
+            self.m.d.comb += self.nearly.eq(turn == count - 2)
         with self.m.If(self.ends[level]):
             self.m.d.sync += turn.eq(Mux(self.lasts[level], 0, turn + 1))
         return turn
@@ -81,7 +96,7 @@ class Loops:
         spent = accumulate(((count - 1) * s for count, s in zip(self.counts, strides, strict=False)), initial=0)
         jumps = [stride - inner for stride, inner in zip(strides, spent, strict=True)]
         first = next(level for level, jump in enumerate(jumps) if jump)
-        if self.begun is not None:
+        if self.begun < len(self.counts):
             start += jumps[self.begun]
         value = Signal(bits, init=start % (1 << bits))
         with self.m.If(self.ends[first]):

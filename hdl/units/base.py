@@ -78,10 +78,14 @@ class LayerUnit(StreamUnit):
         """Foldings worth considering for a span."""
 
 
+def divisors(size: int) -> list[int]:
+    """Numbers of lanes without padding."""
+    return [n for n in range(1, size + 1) if size % n == 0]
+
+
 def parallelisms(size: int) -> list[int]:
     """Numbers of lanes worth considering for a dimension: its divisors and the powers of two below it."""
-    divisors = {n for n in range(1, size + 1) if size % n == 0}
-    return sorted(divisors | {1 << k for k in range(size.bit_length())})
+    return sorted({*divisors(size), *(1 << k for k in range(size.bit_length()))})
 
 
 def adder_cells(bits: int) -> Resources:
@@ -101,6 +105,11 @@ def counter_cells(size: int) -> Resources:
 def lone_registers(count: int) -> Resources:
     """Flip-flops that no look-up table feeds."""
     return Resources(ff=count, cells=count)
+
+
+def look_ups(count: int) -> Resources:
+    """Look-up tables without flip-flops."""
+    return Resources(lut4=count, cells=count)
 
 
 def registered_cells(count: int) -> Resources:

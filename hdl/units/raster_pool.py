@@ -49,7 +49,9 @@ class RasterPool(LayerUnit):
         super().__init__([Beats.of(span.input, folding.simd)], Beats.of(span.result, folding.simd))
         self.pooling = Pooling.of(span, self.input)
         self.words = self.columns.count * self.input.pixel_beats
-        self.ram = Ram(folding.simd * self.pooling.bits, self.words) if self.words > 1 else None
+        width = folding.simd * self.pooling.bits
+        self.ram = Ram(width, self.words) if self.words > 1 else None
+        self.state, self.folded = Signal(width), Signal(width)
 
     @staticmethod
     def matches(span: Span) -> int:
@@ -73,7 +75,7 @@ class RasterPool(LayerUnit):
 
     @property
     def keeps(self) -> bool:
-        """Whether a beat may belong to the same state as the one before it, which the memory does not show yet."""
+        """Whether neighbouring beats share a state: it is kept in a register, and the next one read meanwhile."""
         return self.input.pixel_beats == 1 and self.columns.kernel > 1
 
     @cached_property
@@ -89,10 +91,10 @@ class RasterPool(LayerUnit):
         parts += [counter_cells(count) for count in self.counts]
         if self.ram is not None:
             address = ceil_log2(self.words)
-            parts += [self.ram.cost, registered_cells(address + 2), lone_registers(address)]
+            # what the memory is written with is no register's input alone
+            parts += [self.ram.cost, registered_cells(address + 2), lone_registers(address + len(self.state))]
             if self.keeps:
-                choices = self.folding.simd * self.pooling.bits
-                parts.append(Resources(lut4=choices, cells=choices))
+                parts.append(registered_cells(len(self.state)))
         return Resources.total(parts)
 
     def elaborate(self, platform: object) -> Module:
@@ -120,7 +122,7 @@ class RasterPool(LayerUnit):
             ]
             if self.pooling.by_channel:
                 m.d.sync += now.eq(beat)
-        self._fold(m, loops, take, counted, ~starts_column, fresh, now)
+        self._fold(m, take, fresh, now, self._before(m, loops, take, counted, ~starts_column))
         with m.If(advance):
             m.d.sync += self.o.valid.eq(take & closes)
         return m
@@ -132,41 +134,44 @@ class RasterPool(LayerUnit):
         some = Const(1) if self.counts[level + 1] == axis.count else ~at_least(window, axis.count)
         return ~pixel.any(), at_end(pixel, axis.kernel - 1), some
 
-    def _fold(
-        self, m: Module, loops: Loops, take: Value, counted: Value, again: Value, fresh: Value, now: Value
-    ) -> None:
-        """Change the state of the beat's window; ``again`` says that the next beat belongs to it too."""
-        lanes, bits = self.folding.simd, self.pooling.bits
-        state, held = Signal(lanes * bits), Signal(lanes * bits)
-        before: Value = held
-        if self.ram is not None:
-            m.submodules.ram = ram = self.ram
-            pixel = self.input.pixel_beats
-            address = loops.follow((1, 0, pixel, 0, 0, 0), ceil_log2(self.words))
-            written, follows = Signal(len(address)), Signal()
+    def _before(self, m: Module, loops: Loops, take: Value, counted: Value, stays: Value) -> Value:
+        """State of the beat's window; ``stays`` says that the next beat belongs to it too."""
+        ram = self.ram
+        if ram is None:
+            return self.state
+        m.submodules.ram = ram
+        m.d.comb += [ram.en.eq(take), ram.write_data.eq(self.folded), ram.write_en.eq(take & counted)]
+        written = Signal(ceil_log2(self.words))
+        m.d.comb += ram.write_address.eq(written)
+        if not self.keeps:
+            address = loops.follow((1, 0, self.input.pixel_beats, 0, 0, 0), len(written))
             with m.If(take):
-                m.d.sync += [written.eq(address), follows.eq(again)]
-            m.d.comb += [
-                ram.address.eq(address),
-                ram.en.eq(take),
-                ram.write_address.eq(written),
-                ram.write_data.eq(state),
-                ram.write_en.eq(take & counted),
-            ]
-            before = Mux(follows, held, ram.data) if self.keeps else ram.data
+                m.d.sync += written.eq(address)
+            m.d.comb += ram.address.eq(address)
+            return ram.data
+        following = Loops(m, [self.counts[2]], loops.ends[2], begun=True).count(0)
+        before = Signal(len(self.state))
+        with m.If(take):
+            m.d.sync += [written.eq(loops.turns[2]), before.eq(Mux(stays, self.folded, ram.data))]
+        m.d.comb += ram.address.eq(following)
+        return before
+
+    def _fold(self, m: Module, take: Value, fresh: Value, now: Value, before: Value) -> None:
+        """Change the state of every lane."""
+        pooling = self.pooling
         states = [
-            self.pooling.fold(
+            pooling.fold(
                 lane,
                 fresh,
-                before.word_select(lane, bits),
+                before.word_select(lane, pooling.bits),
                 self.i.payload.word_select(lane, self.input.domain.bits),
                 now,
             )
-            for lane in range(lanes)
+            for lane in range(self.folding.simd)
         ]
-        m.d.comb += [state.eq(Cat(states)), self.o.payload.eq(held)]
+        m.d.comb += [self.folded.eq(Cat(states)), self.o.payload.eq(self.state)]
         with m.If(take):
-            m.d.sync += held.eq(state)
+            m.d.sync += self.state.eq(self.folded)
 
 
 def apart(rows: Axis, columns: Axis) -> bool:

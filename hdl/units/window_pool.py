@@ -3,7 +3,7 @@
 
 from functools import cached_property
 
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Module, Signal, Value
 
 from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.sum_pool import SumPool
@@ -55,6 +55,8 @@ class WindowPool(WindowLanes):
         parts = [self.source.cost, self.pooling.cost * self.folding.simd, lone_registers(1), registered_cells(6)]
         if self.pooling.by_channel:
             parts.append(counter_cells(self.input.pixel_beats))
+        if self.pooling.valued:
+            parts.append(self.masking)
         return Resources.total(parts)
 
     def _compute(self, core: Module, taken: Value, ends: Value) -> None:
@@ -73,4 +75,4 @@ class WindowPool(WindowLanes):
             with core.If(counted):
                 core.d.sync += state.eq(pooling.fold(lane, fresh, state, x, beat))
             states.append(state)
-        core.d.comb += self.o.payload.eq(Cat(states))
+        self._offer(core, states, pooling.valued)

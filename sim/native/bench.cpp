@@ -18,7 +18,7 @@ constexpr size_t CHUNK = 4096;
 
 // As icepop.sim.native.simulation packs it.
 struct Header {
-    uint64_t words, beats, outputs, patience, tail, polite, period, streams, row;
+    uint64_t words, beats, outputs, patience, limit, tail, polite, period, streams, row;
 };
 
 struct Stimulus {
@@ -89,14 +89,14 @@ public:
         if (++phase == header.period) phase = 0;
         if (taken >= header.outputs) left--;
         decide();
-        return left > 0 && idle < header.patience;
+        return left > 0 && idle < header.patience && ++cycles < header.limit;
     }
 
 private:
     const Stimulus &stimulus;
     const Header &header;
     uint64_t left;
-    uint64_t position = 0, taken = 0, idle = 0, phase = 0;
+    uint64_t position = 0, taken = 0, idle = 0, phase = 0, cycles = 0;
     bool offering = false, offered = false;
 
     bool ready() const {

@@ -2,14 +2,13 @@
 
 import os
 import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
-from icepop.boards.tools import TIMEOUT_S
+from icepop.boards import tools
 from icepop.compiler.errors import ToolError
 from icepop.sim.cocotb_run import reason
 
@@ -114,25 +113,13 @@ def call(command: Sequence[str], folder: Path, environment: Mapping[str, str] | 
     Raises
     ------
     ToolError
-        It cannot be started, fails (its first error is told), or takes longer than `TIMEOUT_S`.
+        It cannot be started, fails (its first error is told), or takes longer than an hour.
     """
     name = Path(command[0]).name
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=None if environment is None else {**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT_S,
-        )
+        code, text = tools.call(command, folder, name, environment)
     except OSError as error:
         raise ToolError(f"cannot start {name}: {error.strerror}") from error
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(f"{name} did not finish within {TIMEOUT_S} s; make the design smaller") from error
-    if done.returncode:
-        raise ToolError(f"{name} failed with exit code {done.returncode}: {reason(done.stdout)}")
-    return done.stdout
+    if code:
+        raise ToolError(f"{name} failed with exit code {code}: {reason(text)}")
+    return text

@@ -101,7 +101,7 @@ def packed(stimulus: Stimulus, harness: Harness) -> bytes:
     words = -(-(2 + harness.width) // 64)
     mask = (1 << harness.width) - 1
     polite = 0 if stimulus.accept.kind == "none" else POLITE
-    numbers = [words, len(stimulus.payloads), stimulus.outputs, stimulus.patience, TAIL, polite, PERIOD]
+    numbers = [words, len(stimulus.payloads), stimulus.outputs, stimulus.patience, stimulus.limit, TAIL, polite, PERIOD]
     header = np.array([*numbers, len(harness.layout.streams), harness.layout.size], "<u8")
     retract, idle = 2 | mask << 2, mask << 2
     inputs = (retract, idle, *(2 | payload << 2 for payload in stimulus.payloads))

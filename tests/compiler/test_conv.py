@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from messages import says
-from qonnx_file import QonnxFile
+from qonnx_file import QonnxFile, executed
 from spatial import BATCH, SHAPE, Rng, agreement, agreements, classes, conv, data, normalized, signs
 
 from icepop.compiler.errors import ModelError, PlanError
@@ -174,10 +174,39 @@ def one_axis(m: QonnxFile, rng: Rng) -> str:
     return classes(m, rng, m.bipolar(normalized(m, rng, x, 4), name="q2"))
 
 
-@pytest.mark.parametrize("network", [plain, grouped, channel_scales, one_axis])
+def zeros_around(m: QonnxFile, rng: Rng) -> str:
+    """Pads of nodes of their own, beside those of a convolution; the values have an offset."""
+    x = m.quant("x", 3, 0.5, zero=2, name="q0")
+    x = m.node("Pad", x, m.tensor([0, 0, 1, 0, 0, 0, 2, 1], dtype=np.int64))
+    x = conv(m, rng, x, (3, 2, 3, 2), "c1", pads=[0, 1, 1, 0], strides=[2, 1])
+    x = m.node("Pad", m.bipolar(x, name="q1"), m.tensor([0, 0, 0, 1, 0, 0, 1, 0], dtype=np.int64), m.tensor(0.0))
+    x = conv(m, rng, x, (4, 3, 2, 2), "c2", auto_pad="SAME_UPPER", strides=[2, 3])
+    return classes(m, rng, m.quant(x, 3, 2.0, name="q2"))
+
+
+@pytest.mark.parametrize("network", [plain, grouped, channel_scales, one_axis, zeros_around])
 def test_convolutions_equal_the_executor(network: Network, tmp_path: Path) -> None:
     for graph in agreements(network, tmp_path):
-        assert isinstance(graph.ops[2], Conv)
+        assert sum(isinstance(op, Conv) for op in graph.ops) == 2 - (network is one_axis)
+
+
+def test_products_along_the_last_axis_are_convolutions(tmp_path: Path) -> None:
+    """Maps of (2, 6) rows of 5: channels come first in the graph."""
+    rng = np.random.default_rng(0)
+    m = QonnxFile(SHAPE, batch=BATCH)
+    x = m.bipolar("x", name="q0")
+    x = m.node("MatMul", x, m.bipolar(m.tensor(signs(rng, 5, 7)), rng.choice([0.5, 1.0, 2.0], 7)), name="c1")
+    x = m.quant(m.node("Relu", m.node("Add", x, m.tensor(rng.integers(-3, 4, 7) / 2))), 3, 1.0, name="q1")
+    x = m.node("MatMul", x, m.bipolar(m.tensor(signs(rng, 7, 4))), name="c2")
+    output, x = classes(m, rng, m.bipolar(x, name="q2")), data(rng)
+    expected = executed(m.proto(output), x)
+    graph = load_graph(m.save(tmp_path / "model.onnx", output))
+    results = graph.run(x)
+    assert sum(isinstance(op, Conv) for op in graph.ops) == 2
+    for name in ("q1", "c2"):
+        assert (np.moveaxis(expected[f"{name}_out"], -1, 1) == results[name]).all()
+    assert (expected[output].argmax(axis=1) == results["argmax"][:, 0]).all()
+    assert len(set(results["argmax"][:, 0].tolist())) > 1
 
 
 def test_offsets_count_only_taps_that_are_no_padding(tmp_path: Path) -> None:
@@ -229,6 +258,18 @@ BROKEN: dict[str, Callable[[QonnxFile, str], str]] = {
     ),
     "node 'c' (Conv): auto_pad must not be WRONG": lambda m, x: m.node(
         "Conv", x, weights(m, 3, 2, 1, 1), name="c", auto_pad="WRONG"
+    ),
+    "node 'p' (Pad) must pad with the constant 0": lambda m, x: m.node(
+        "Pad", x, m.tensor([0] * 8, dtype=np.int64), m.tensor(1.0), name="p"
+    ),
+    "node 'p' (Pad) must pad spatial axes of (1, C, …), from 2 on, not [0, 1, 0, 0, 0, 0, 0, 0]": lambda m, x: m.node(
+        "Pad", x, m.tensor([0, 1, 0, 0, 0, 0, 0, 0], dtype=np.int64), name="p"
+    ),
+    "node 'r' (Relu) follows a Pad, but only a Conv may": lambda m, x: m.node(
+        "Relu", m.node("Pad", x, m.tensor([0, 0, 1, 1, 0, 0, 1, 1], dtype=np.int64)), name="r"
+    ),
+    "node 't' (Transpose) cannot be read: only a Conv may follow a Pad": lambda m, x: m.node(
+        "Transpose", m.node("Pad", x, m.tensor([0, 0, 1, 1, 0, 0, 1, 1], dtype=np.int64)), name="t"
     ),
     "'c' has a kernel over (7, 1) on a padded map of only (6, 5)": lambda m, x: m.node(
         "Conv", x, weights(m, 3, 2, 7, 1), name="c"

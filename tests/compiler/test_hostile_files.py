@@ -230,9 +230,66 @@ def recursion() -> onnx.ModelProto:
     return proto
 
 
+def heavy() -> onnx.ModelProto:
+    """As many weights as a file may hold, and an error behind them."""
+    rng = np.random.default_rng(0)
+    m = QonnxFile((4090,))
+    w = m.quant(m.tensor(rng.normal(size=(4090, 4090))), 8, 0.01)
+    return m.proto(m.node("Nonsense", m.node("MatMul", m.quant("x", 4, 0.1), w)))
+
+
+def many_functions() -> onnx.ModelProto:
+    """Every element of the input with a parameter of its own."""
+    rng = np.random.default_rng(0)
+    m = QonnxFile((1 << 20,))
+    x = m.bipolar(m.node("Add", "x", m.tensor(rng.normal(size=1 << 20))))
+    return m.proto(m.dense(x, np.ones((1 << 20, 2)), "fc"))
+
+
+def fractional_zero_points() -> onnx.ModelProto:
+    m = QonnxFile((2000,))
+    w = m.quant(m.tensor(np.ones((2000, 2000))), 8, 0.01, zero=0.5)
+    return m.proto(m.node("MatMul", m.bipolar("x"), w))
+
+
+def small_messages() -> "Raw":
+    """Two million empty nodes: 4 MiB that a parser makes 200 of."""
+    return Raw(part(7, b"\x0a\x00" * (1 << 21)))
+
+
+def small_numbers() -> "Raw":
+    """A shape of very many axes, each a byte."""
+    return Raw(part(7, part(5, b"\x08\x01" * (1 << 21))))
+
+
+def notes() -> onnx.ModelProto:
+    proto = model()
+    proto.doc_string = "x" * (1 << 23)
+    return proto
+
+
+class Raw:
+    """Bytes that stand for a model."""
+
+    def __init__(self, content: bytes):
+        self.content = content
+
+    def SerializeToString(self) -> bytes:
+        return self.content
+
+
+def part(field: int, content: bytes) -> bytes:
+    """A field with a length, as protocol buffers encode it."""
+    length, size = bytearray(), len(content)
+    while size > 127:
+        length.append(size & 127 | 128)
+        size >>= 7
+    return bytes([field << 3 | 2, *length, size]) + content
+
+
 HOSTILE = [
     doubled, outer, gathered, filled, input_of_2_40, wide_weights, broadcast_activations, sixteen_bits, padded,
-    many_nodes, cycle, recursion,
+    many_nodes, cycle, recursion, heavy, many_functions, fractional_zero_points, small_messages, small_numbers, notes,
 ]  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from icepop.compiler.ops.levels import CHUNK, FEW, reached
+from icepop.compiler.ops.levels import CHUNK, FEW, codes, reached
+from icepop.compiler.types import Domain
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -13,9 +14,11 @@ def test_reached_thresholds_are_counted(same: bool, count: int, dtype: type) -> 
     thresholds = np.sort(rng.integers(-50, 50, (1 if same else 4, count)), axis=1).astype(dtype)
     thresholds = np.broadcast_to(thresholds, (4, count))
     x = rng.integers(-52, 53, (60, 4)).astype(dtype)
-    result = reached(x, thresholds)
+    expected = (x[:, :, None] >= thresholds).sum(axis=2)
+    assert (reached(x, thresholds) == expected).all()
+    result = codes(x, thresholds, Domain(-7, 2 * count - 7, 2))
     assert result.dtype == np.int64
-    assert (result == (x[:, :, None] >= thresholds).sum(axis=2)).all()
+    assert (result == 2 * expected - 7).all()
 
 
 def test_infinity_is_never_reached() -> None:

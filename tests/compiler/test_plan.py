@@ -5,7 +5,7 @@ import pytest
 from messages import says
 
 from icepop.compiler.errors import PlanError
-from icepop.compiler.plan import Folding, Plan, Resources, Stage, read_foldings
+from icepop.compiler.plan import Folding, Pin, Plan, Resources, Stage, read_pins
 
 CHOSEN = Folding(1, 16, "binary", "ebr", "registers", 8)
 PLAN = Plan(
@@ -37,8 +37,8 @@ def test_resources_add_up() -> None:
 def test_foldings_come_back_from_a_saved_plan(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(PLAN.to_json())
-    assert PLAN.foldings == {"fc1": Folding(4, 32), "fc2": CHOSEN}
-    assert read_foldings(path) == PLAN.foldings
+    assert PLAN.pins == {"fc1": Pin(Folding(4, 32), "XnorDense"), "fc2": Pin(CHOSEN, "XnorDense")}
+    assert read_pins(path) == PLAN.pins
 
 
 def test_a_saved_plan_says_what_it_reaches() -> None:
@@ -83,9 +83,9 @@ def test_a_file_that_is_no_plan(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_bytes(content)
     with says(PlanError, f"'{path}' is no plan; 'icepop compile' writes one"):
-        read_foldings(path)
+        read_pins(path)
 
 
 def test_no_plan_file(tmp_path: Path) -> None:
     with says(PlanError, f"no plan file '{tmp_path}'; 'icepop compile' writes one"):
-        read_foldings(tmp_path)
+        read_pins(tmp_path)

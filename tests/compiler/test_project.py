@@ -8,7 +8,7 @@ from qonnx_file import QonnxFile
 from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Plan, Resources
-from icepop.compiler.project import Network, load_network, make_plan
+from icepop.compiler.project import MODEL, PLAN, Network, load_network, make_plan
 from icepop.compiler.taps import outputs
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 from icepop.hdl.units.registry import unit_library
@@ -72,3 +72,26 @@ def test_a_saved_plan_is_made_again(network: Network, tmp_path: Path) -> None:
 def test_no_plan_file(network: Network, tmp_path: Path) -> None:
     with says(PlanError, f"no plan file '{tmp_path / 'plan.json'}'; 'icepop compile' writes one"):
         planned(network, tmp_path / "plan.json")
+
+
+def test_the_input_format_is_kept_with_the_plan(tmp_path: Path) -> None:
+    """A folder of a build, or a plan beside a model, says which integers the hardware takes; ``--input`` overrides."""
+    m = QonnxFile((12,))
+    m.save(tmp_path / MODEL, m.dense(m.bipolar("x", name="q"), np.random.default_rng(0).normal(size=(12, 3)), "fc"))
+    bound, free = (load_network(tmp_path / MODEL, input) for input in ("bipolar", None))
+    for network in (bound, free):
+        plan = make_plan(network, unit_library(), "icebreaker", BOARD)
+        (tmp_path / PLAN).write_text(plan.to_json())
+        for again in (load_network(tmp_path), load_network(tmp_path / MODEL, plan=tmp_path / PLAN)):
+            assert again.format == network.format
+            assert again.start == network.start == plan.start
+    assert load_network(tmp_path, "uint8/255").format is not None
+    assert load_network(tmp_path / MODEL).format is None
+
+
+def test_a_folder_without_a_plan_or_with_another_file(tmp_path: Path) -> None:
+    with says(PlanError, f"no plan file '{tmp_path / PLAN}'; 'icepop compile' writes one"):
+        load_network(tmp_path)
+    (tmp_path / PLAN).write_text("[]")
+    with says(PlanError, f"'{tmp_path / PLAN}' is no plan; 'icepop compile' writes one"):
+        load_network(tmp_path)

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 from alone import Alone
 from layers import LAYERS
-from maps import POOLS
+from maps import DEPTHWISE, POOLS
 from networks import binary_mlp
+from requantized import REQUANTIZED
 
 from icepop.boards.synthesis import synthesize
 from icepop.compiler.errors import PlanError
-from icepop.compiler.plan import Folding, Resources, Span
+from icepop.compiler.plan import Folding, Span
 from icepop.hdl.units.base import LayerUnit
 from icepop.hdl.units.registry import layer_units
 from icepop.sim.bench import Stall
 from icepop.sim.prove import simulate
 
 KINDS = {kind.__name__: kind for kind in layer_units()}
-UNBOUNDED = Resources(cells=10**9, ebr=10**9)
 STALLS = (Stall("none"), Stall("random"), Stall("bursts"))
 
 POOL = [
@@ -26,8 +26,10 @@ POOL = [
         binary_mlp(np.random.default_rng(seed), sizes)
         for seed, sizes in enumerate([[33, 17, 5], [16, 8, 3], [7, 40, 10]])
     ),
+    *DEPTHWISE,
     *POOLS,
     *LAYERS,
+    *REQUANTIZED,
 ]
 """Graphs whose ops the units are tried on; a new unit needs one here that it matches."""
 

@@ -106,7 +106,7 @@ class Count(wiring.Component):
             case "repeats a beat":
                 with m.If((sent == 5) & self.o.valid & self.o.ready):
                     m.d.sync += self.o.valid.eq(1)
-            case "deadlock":
+            case "deadlock" | "runaway":
                 with m.If(sent == 3):
                     m.d.comb += self.i.ready.eq(0)
             case "hesitates":
@@ -150,7 +150,10 @@ class Standin(wiring.Component):
             self.o.payload.eq(count.o.payload >= (LENGTH + LIMIT) // 2),
         ]
         for tap, watched in ((self.tap0, flip.o), (self.tap1, count.o)):
-            m.d.comb += Cat(tap.payload, tap.valid, tap.ready).eq(Cat(watched.payload, watched.valid, watched.ready))
+            shown = Cat(tap.payload, tap.valid, tap.ready)
+            m.d.comb += shown.eq(Cat(watched.payload, watched.valid, watched.ready))
+            if self.fault == "runaway" and watched is count.o:
+                m.d.comb += shown[-2:].eq(0b11)
         return m
 
 

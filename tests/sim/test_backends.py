@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -6,8 +7,9 @@ import pytest
 from icepop.compiler.errors import ToolError
 from icepop.sim import backends
 from icepop.sim.backends import icarus, verilator
-from icepop.sim.bench import Stall, Stimulus, silent
+from icepop.sim.bench import BenchError, Stall, Stimulus, silent
 from icepop.sim.native import compiler
+from icepop.sim.prove import stimulus
 
 
 def test_folder_is_the_registry():
@@ -115,6 +117,20 @@ def test_every_simulator_sees_the_same_beats_in_the_same_cycles(name, need, stan
     building = f"building for {name}"
     assert [what for what in told if what[0] == building] == [(building, 0, 1), (building, 1, 1)]
     assert [what for what in told if what[1] == what[2] > 1] == [(str(stimulus.accept), 40, 40) for stimulus in stimuli]
+
+
+@pytest.mark.parametrize("name", ["amaranth", "cxxrtl", "icarus", "verilator", "verilator_cpp"])
+def test_a_tap_that_moves_for_ever_does_not_keep_a_simulator_from_ending(name, need, standin, codes):
+    for tool in {"amaranth": [], "icarus": ["iverilog"], "verilator": ["perl", "make", "c++"]}.get(name, ["c++"]):
+        need(tool)
+    driven = replace(stimulus(standin(), codes, Stall("one-in-n")), limit=500)
+    with pytest.raises(BenchError) as caught:
+        backends.find(name).run(standin("runaway"), [driven], silent)
+    assert str(caught.value) == (
+        "the design does not come to an end: in 500 cycles (one-in-n stalls) input moved 10 beats, tap 'flip' moved 9 "
+        "beats, tap 'count' moved 500 beats, output moved 3 beats; 120 were to be taken and 40 to be given"
+    )
+    assert caught.value.cycle == 500
 
 
 def test_stalls_change_the_cycles_and_not_the_beats(reference):

@@ -53,7 +53,7 @@ def test_stalls_that_cannot_be(arguments, message):
 
 
 def test_stimulus_survives_json():
-    stimulus = Stimulus((0, 5, 1 << 200), 7, Stall("random", 0.25, 9, 3), Stall("bursts", 0.75, 5, 4), 99)
+    stimulus = Stimulus((0, 5, 1 << 200), 7, Stall("random", 0.25, 9, 3), Stall("bursts", 0.75, 5, 4), 99, 1234)
     assert Stimulus.from_json(stimulus.to_json()) == stimulus
 
 
@@ -95,6 +95,18 @@ def test_driver_ends_after_a_tail():
 def test_driver_gives_up_when_nothing_moves():
     words = drive(Stimulus((1,), 1, patience=50), 4, lambda cycle, word: (cycle == 7, 0), 1000)
     assert len(words) == 8 + 50
+
+
+def test_driver_ends_at_its_limit_though_something_moves():
+    driver = Driver(Stimulus((1,), 1, patience=50, limit=300), 4)
+    cycles = 1
+    while driver.step(False, False, False, True):
+        cycles += 1
+    assert cycles == 300
+
+
+def test_without_a_limit_every_beat_may_take_all_the_patience():
+    assert Stimulus((1, 2), 3, patience=50).limit == TAIL + 6 * 50
 
 
 def test_stalled_driver_sometimes_waits_for_valid():

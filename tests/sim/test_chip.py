@@ -28,6 +28,8 @@ def board(body):
     return f"""
 module icepop(input clk12_0__io, input uart_0__rx__io, output uart_0__tx__io);
     wire clk = clk12_0__io, rx = uart_0__rx__io;
+    reg babble = 1;
+    always #1000000 babble = !babble;
     assign uart_0__tx__io = {body};
 endmodule
 """
@@ -82,11 +84,12 @@ def test_an_answer():
     [
         ("1'b1", r"the board was silent for \d+ us after 0 of 3 replies"),
         ("1'b0", r"a byte has no stop bit after 0 of 3 replies"),
+        ("babble", r"the board sent \d+ bytes that are no reply after 0 of 3 replies"),
         ("1'bx", r"the board's output is X after 0 of 3 replies"),
         ("rx", r"the reply to request 0 must have kind 0x12 and sequence number 0, not 0x11 and 0"),
         ("clk ? rx : 1'b", r"icarus failed: .*chip\.v:\d+: syntax error"),
     ],
-    ids=["silent", "low", "unknown", "echo", "broken"],
+    ids=["silent", "low", "babbling", "unknown", "echo", "broken"],
 )
 def test_boards_that_give_no_answer(need, tmp_path, monkeypatch, body, message):
     need("iverilog")

@@ -137,7 +137,7 @@ def test_wide_payloads_many_taps_and_a_chain_in_one_signal():
     rng = np.random.default_rng(0)
     payloads = tuple(int.from_bytes(rng.bytes(13), "little") >> 4 for _ in range(12))
     patience = Wide.CYCLES - 2
-    records, _ = all_agree(Wide, Stimulus(payloads, 12, Stall("one-in-n"), Stall("one-in-n"), patience))
+    records, _ = all_agree(Wide, Stimulus(payloads, 12, Stall("one-in-n"), Stall("one-in-n"), patience, 1 << 20))
     assert [len(record.payloads) for record in records.values()] == [12, *[12 * Wide.CYCLES] * Wide.TAPS, 12]
     assert max(records["o"].payloads) >> 96
 

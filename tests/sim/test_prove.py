@@ -63,6 +63,14 @@ def test_stalls_last_longer_than_an_interval(standin, codes):
     assert driven.patience > driven.accept.longest + driven.offer.longest + 10 * 304
 
 
+def test_a_run_may_be_some_times_slower_than_planned_and_is_ended_then(standin, codes):
+    assert prove.stimulus(standin(), codes, UNSTALLED).limit == 1000 + 10 * 7 + 8 * 41 * 4
+    stalled = prove.stimulus(standin(), codes, Stall("one-in-n", 0.75))
+    assert stalled.limit == stalled.patience + 8 * 4 * 4 * 41 * 4
+    with pytest.raises(BenchError, match=r"^the design does not come to an end: in 2382 cycles "):
+        simulate(standin("runaway"), codes, stalls=[UNSTALLED])
+
+
 def test_one_sample_has_no_interval(standin, codes):
     report = simulate(standin(), codes[:1])
     assert (report.total, report.exact, report.latency, report.interval) == (1, 1, 4, None)

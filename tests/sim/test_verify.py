@@ -67,7 +67,7 @@ def test_every_step_is_exact(network, small, codes, quick):
     steps = list(verify(Path("built"), network, small().plan, codes[:6], silent))
     assert [str(step) for step in steps] == [
         "golden: bit-exact 6/6 (as read and as lowered)",
-        "rtl: bit-exact 6/6 (verilator, random stalls, then no stalls)",
+        "rtl: bit-exact 6/6 (verilator_cpp, random stalls, then no stalls)",
         "netlist: bit-exact 6/6 (random stalls, then no stalls)",
         "bitstream: bit-exact 6/6 (at its pins)",
     ]
@@ -108,7 +108,12 @@ def test_missing_tools_are_told_first(network, small, codes, monkeypatch):
 
 @pytest.mark.parametrize(
     ("there", "chosen"),
-    [({"verilator", "cxxrtl"}, "verilator"), ({"cxxrtl"}, "cxxrtl"), (set(), "amaranth")],
+    [
+        ({"verilator_cpp", "verilator", "cxxrtl"}, "verilator_cpp"),
+        ({"verilator", "cxxrtl"}, "cxxrtl"),
+        ({"cxxrtl"}, "cxxrtl"),
+        (set(), "amaranth"),
+    ],
 )
 def test_simulator_of_the_rtl(monkeypatch, there, chosen):
     def find(name):

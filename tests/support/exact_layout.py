@@ -1,5 +1,6 @@
 """ONNX operators that move elements or compute shapes, for `exact_onnx`."""
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -104,3 +105,10 @@ def shape(call: Call) -> Array:
 @defines("Gather")
 def gather(call: Call) -> Array:
     return np.take(call[0], call[1].astype(np.int64), axis=call.get("axis", 0))
+
+
+@defines("Pad")
+def pad(call: Call) -> Array:
+    pads = call.get("pads") if call.given(1) is None else call[1].tolist()
+    rank = call[0].ndim
+    return np.pad(call[0], [(pads[k], pads[rank + k]) for k in range(rank)], constant_values=Fraction(0))

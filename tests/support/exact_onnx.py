@@ -16,7 +16,19 @@ from onnx import helper, numpy_helper
 
 QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant")
 LINEAR = ("MatMul", "Gemm", "Conv")
-MOVES = ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Dropout", "MaxPool", "Split", "Slice")
+MOVES = (
+    "Reshape",
+    "Flatten",
+    "Transpose",
+    "Squeeze",
+    "Unsqueeze",
+    "Identity",
+    "Dropout",
+    "MaxPool",
+    "Split",
+    "Slice",
+    "Pad",
+)
 
 
 class ExactRun:

@@ -34,23 +34,29 @@ def judge(graph: Graph, model: onnx.ModelProto, x: Array) -> list[ExactRun]:
     assert len(layers) == len(linear) == sum(name[3:].isdigit() for name in arrays if name.startswith("acc"))
     for number, node in enumerate(layers):
         acts, accs = arrays[f"act{number}"], arrays[f"acc{number}"]
-        unit = activation_unit(node, runs, acts)
+        inside = inside_of_pad(runs[0], node.input[0])
+        unit = activation_unit(inside, runs, acts)
         for k, run in enumerate(runs):
-            values = run[node.input[0]]
-            codes = np.asarray(values / unit, object)
-            assert equal(codes, acts[k]), f"{node.name}: codes of sample {k}"
+            assert equal(np.asarray(run[inside] / unit, object), acts[k]), f"{node.name}: codes of sample {k}"
+            codes = np.asarray(run[node.input[0]] / unit, object)
             assert equal(accumulators(run, node, codes), accs[k]), f"{node.name}: accumulators of sample {k}"
     labels = [label(run, model) for run in runs]
     assert arrays["label"].tolist() == labels
     return runs
 
 
-def activation_unit(node: onnx.NodeProto, runs: Sequence[ExactRun], acts: Array) -> Fraction:
+def inside_of_pad(run: ExactRun, tensor: str) -> str:
+    """What a Pad before a layer pads: the layer's codes do not hold its zeros."""
+    node = run.producers.get(tensor)
+    return node.input[0] if node is not None and node.op_type == "Pad" else tensor
+
+
+def activation_unit(tensor: str, runs: Sequence[ExactRun], acts: Array) -> Fraction:
     """Real value of one code of a layer's input: its quantizer's scale, or the ratio where branches have met."""
-    quantizer = runs[0].quantizer(node.input[0])
+    quantizer = runs[0].quantizer(tensor)
     if quantizer is not None and runs[0][quantizer.input[1]].size == 1:
         return runs[0][quantizer.input[1]].reshape(-1)[0]
-    values = np.stack([run[node.input[0]].reshape(-1) for run in runs]).reshape(-1)
+    values = np.stack([run[tensor].reshape(-1) for run in runs]).reshape(-1)
     for value, code in zip(values, acts.reshape(-1), strict=True):
         if code:
             assert value / Fraction(int(code)) > 0

@@ -50,6 +50,19 @@ def depthwise(shape: tuple[int, ...], domain: Domain, weights: Domain, where: Wi
     return graph(shape, domain, *ops)
 
 
+TERNARY, WIDE = Domain(-1, 1), Domain(-5, 6)
+
+DEPTHWISE = [
+    depthwise((5, 6, 4), BIPOLAR, BIPOLAR, window((3, 3)), True),
+    depthwise((4, 5, 6), BIPOLAR, BIPOLAR, window((3, 2), 1, 1, 1), True),
+    depthwise((3, 7, 5), BIPOLAR, BIPOLAR, window((3, 3), 2, 1, 0), False),
+    depthwise((5, 4, 7), BIPOLAR, TERNARY, window((2, 2), 1, 0, 1, 2), False),
+    depthwise((3, 5, 4), UNSIGNED, BIPOLAR, window((3, 3), 1, 1, 1), True),
+    depthwise((4, 11), SIGNED, TERNARY, window((5,), 2, 2, 1), True),
+    depthwise((3, 4, 5), SIGNED, WIDE, window((2, 3), 2, 1, 1), False),
+    depthwise((5, 3, 4), UNSIGNED, WIDE, window((1, 1)), False),
+]
+
 POOLS = [
     max_pool((5, 6, 4), BIPOLAR, window((2, 2), 2)),
     max_pool((4, 5, 7), UNSIGNED, window((2, 3), 3), 4),

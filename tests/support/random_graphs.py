@@ -92,7 +92,7 @@ class Author:
         """What may stand between a layer and its quantizer."""
         spread = (shape[0], *(1,) * (len(shape) - 1))
         for _ in range(self.number(0, 2)):
-            kind = self.pick("scale", "shift", "divide", "from", "relu", "clip", "same")
+            kind = self.pick("scale", "shift", "divide", "from", "relu", "clip", "same", "axes", "cube")
             if kind == "scale":
                 x = self.file.node("Mul", x, self.file.tensor(self.floats(spread)))
             elif kind == "shift":
@@ -105,11 +105,23 @@ class Author:
                 x = self.file.node("Relu", x)
             elif kind == "clip":
                 x = self.file.node("Clip", x, self.file.tensor(-1.5), self.file.tensor(2.5))
+            elif kind == "axes":
+                x = self.file.node("Unsqueeze", x, self.indices([1]))
+                x = self.file.node("Squeeze", x, self.indices([1]))
+            elif kind == "cube":
+                x = self.file.node("Pow", x, self.file.tensor(float(self.pick(1, 3))))
+                return x  # the executor's float32 has no room for more
             else:
                 x = self.file.node(str(self.pick("Identity", "Dropout")), x)
         if self.yes():
             x = self.normalized(x, shape[0])
         return x
+
+    def chosen(self, x: str) -> str:
+        """One constant where a value reaches another, else a third."""
+        reached = self.file.node("GreaterOrEqual", x, self.file.tensor(float(self.number(-2, 2))))
+        low, high = self.pick((-1.0, 1.0), (0.0, 1.0), (2.0, -2.0))  # type: ignore[misc]
+        return self.file.node("Where", reached, self.file.tensor(high), self.file.tensor(low))
 
     def normalized(self, x: str, channels: int) -> str:
         """Batch normalization with falling, constant and rising channels; variances with and without a root."""
@@ -133,11 +145,20 @@ class Author:
         dilations = [self.number(1, 2) if (k - 1) * 2 < n else 1 for k, n in zip(kernel, sizes, strict=True)]
         strides = [self.number(1, 2) for _ in sizes]
         pads = [self.number(0, 1) for _ in (*sizes, *sizes)]
+        if self.yes():  # zeros in a node of their own
+            x = self.file.node("Pad", x, self.indices([0, 0, *pads[: len(sizes)], 0, 0, *pads[len(sizes) :]]))
+            sizes = tuple(sum(parts) for parts in zip(pads, sizes, pads[len(sizes) :], strict=False))
+            pads = [0] * len(pads)
         inputs = [x, self.weights((outputs, channels // groups, *kernel), 0)]
         if self.yes():
             inputs.append(self.file.tensor(self.floats(outputs)))
         attributes = {"strides": strides, "pads": pads, "dilations": dilations, "group": groups}
         n = len(sizes)
+        if max(dilations) == 1 and self.number(0, 2) == 0:  # the executor knows no dilation with it
+            attributes["auto_pad"] = self.pick("SAME_UPPER", "SAME_LOWER")
+            del attributes["pads"]
+            out = [-(-size // stride) for size, stride in zip(sizes, strides, strict=True)]
+            return self.file.node("Conv", *inputs, kernel_shape=kernel, **attributes), (outputs, *out)
         out = [
             (size + pads[k] + pads[n + k] - dilations[k] * (kernel[k] - 1) - 1) // strides[k] + 1
             for k, size in enumerate(sizes)
@@ -224,8 +245,10 @@ class Author:
         if self.yes():
             return self.file.node("MatMul", x, self.weights((columns, rows), 1))
         attributes = {"alpha": float(self.pick(0.5, 1)), "beta": float(self.pick(1, 2))}
-        inputs = [x, self.weights((rows, columns), 0), self.file.tensor(self.floats(rows))]
-        return self.file.node("Gemm", *inputs, transB=1, **attributes)
+        turned = self.number(0, 1)
+        shape = (rows, columns) if turned else (columns, rows)
+        inputs = [x, self.weights(shape, 1 - turned), self.file.tensor(self.floats(rows))]
+        return self.file.node("Gemm", *inputs, transB=turned, **attributes)
 
     def head(self, x: str, classes: int) -> str:
         """What turns scores to a class."""
@@ -252,6 +275,9 @@ def models(draw: st.DrawFn, batch: int) -> tuple[onnx.ModelProto, tuple[int, ...
     sample, x = shape, "x"
     if author.yes():
         x = author.file.node("Mul", x, author.file.tensor(author.positive()))
+    if author.yes():
+        spread = author.pick((), (shape[0], *(1 for _ in sizes)), shape)
+        x = author.file.node(str(author.pick("Add", "Sub")), x, author.file.tensor(author.floats(spread)))  # type: ignore[arg-type]
     x = author.quantized(x)
     for _ in range(author.number(0, 2)):
         block = author.pick(author.layer, author.residual, author.fire, author.shuffled)
@@ -262,7 +288,8 @@ def models(draw: st.DrawFn, batch: int) -> tuple[onnx.ModelProto, tuple[int, ...
         x = author.file.node("Transpose", x, perm=[0, 2, 3, 1])
     x, columns = author.file.node("Flatten", x), prod(shape)
     if author.yes():
-        x = author.quantized(author.functions(author.dense(x, columns, 6), (6,)))
+        x = author.functions(author.dense(x, columns, 6), (6,))
+        x = author.chosen(x) if author.number(0, 3) == 0 else author.quantized(x)
         columns = 6
     output = author.head(author.dense(x, columns, 4), 4)
     type = onnx.TensorProto.INT64 if output.startswith("Arg") else onnx.TensorProto.FLOAT

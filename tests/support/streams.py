@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from amaranth import Cat, Module, Signal, Value
@@ -47,6 +48,8 @@ def run(
     given: Mapping[str, Sequence[int]],
     wanted: Mapping[str, int],
     rng: np.random.Generator | None = None,
+    watched: Mapping[str, Any] | None = None,
+    patience: int = PATIENCE,
 ) -> dict[str, Transfers]:
     """Drive a component from reset until every output gave what is wanted.
 
@@ -60,16 +63,22 @@ def run(
         Beats of each output.
     rng : Generator, optional
         Stalls every stream at random; without it none is ever stalled.
+    watched : mapping of str to stream, optional
+        Streams inside the component that are recorded too.
+    patience : int
+        Cycles without a transfer after which the run ends.
     """
+    inner = dict(watched or {})
     flows = ports(component)
-    streams = {name: getattr(component, name) for name in flows}
+    streams = {name: getattr(component, name) for name in flows} | inner
     period = 4093
     may = {name: moves(rng, period) for name in flows}
-    seen = {name: Transfers([], [], []) for name in flows}
+    seen = {name: Transfers([], [], []) for name in streams}
     held: dict[str, int] = {}
     m = Module()
     m.submodules.dut = component
-    flags = Signal(2 * len(flows))
+    m.d.sync += Signal().eq(1)  # wires have no clock of their own
+    flags = Signal(2 * len(streams))
     m.d.comb += flags.eq(Cat(chain.from_iterable((stream.valid, stream.ready) for stream in streams.values())))
     payloads = [Value.cast(stream.payload) for stream in streams.values()]
 
@@ -95,7 +104,8 @@ def run(
             drive()
             async for _, _, shown, *values in ctx.tick().sample(flags, *payloads):
                 idle += 1
-                for k, (name, is_input) in enumerate(flows.items()):
+                for k, name in enumerate(streams):
+                    is_input = flows.get(name, False)
                     valid, ready = shown >> 2 * k & 1, shown >> 2 * k & 2
                     seen[name].offered.append(bool(valid if is_input else ready))
                     if not is_input:
@@ -110,7 +120,7 @@ def run(
                 cycle += 1
                 if all(len(seen[name].payloads) >= count for name, count in wanted.items()):
                     tail -= 1
-                if tail == 0 or idle == PATIENCE:
+                if tail == 0 or idle == patience:
                     return
                 drive()
 

@@ -191,6 +191,15 @@ def test_the_buffer_keeps_an_equally_fast_producer_moving() -> None:
     assert schedule(nodes, case.beats.count, cycles).interval == cycles
 
 
+def test_the_buffer_takes_a_row_more_where_its_memory_has_it_anyway() -> None:
+    same = window((3, 3), before=(1, 1), after=(1, 1))
+    free = Case(16, (31, 31), same, 16).source
+    assert (free.depth, free.cost.ebr) == (256, 3)
+    assert free.ahead >= free.program.slack + 31
+    dear = Case(16, (31, 31), same, 4).source
+    assert (dear.depth, dear.cost.ebr) == (512, 2)
+
+
 def test_refusals() -> None:
     beats = Beats(Domain(0, 7), 24, 2, 6)
     with pytest.raises(ValueError, match="maps of 1 or 2 axes, not 3"):

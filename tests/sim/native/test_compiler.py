@@ -29,7 +29,7 @@ def test_compiler_that_is_no_file(tmp_path, monkeypatch):
 
 
 def test_compiler_that_hangs(tmp_path, monkeypatch):
-    monkeypatch.setattr(compiler, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(compiler.tools, "TIMEOUT_S", 0.2)
     with pytest.raises(ToolError, match=r"^sleep did not finish within 0\.2 s; make the design smaller$"):
         call(("sleep", "60"), tmp_path)
 

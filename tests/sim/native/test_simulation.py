@@ -30,18 +30,18 @@ def program(tmp_path):
 
 
 def test_stimulus_as_the_bench_reads_it(harness):
-    stimulus = Stimulus((0x81, 0x00), 3, Stall("bursts"), Stall("one-in-n", 0.75), 99)
+    stimulus = Stimulus((0x81, 0x00), 3, Stall("bursts"), Stall("one-in-n", 0.75), 99, 7777)
     data = packed(stimulus, harness)
-    header = np.frombuffer(data, "<u8", 9).tolist()
-    assert header == [1, 2, 3, 99, TAIL, 8, PERIOD, len(harness.layout.streams), harness.layout.size]
-    stalls = np.frombuffer(data, bool, 2 * PERIOD, 72).reshape(2, -1)
+    header = np.frombuffer(data, "<u8", 10).tolist()
+    assert header == [1, 2, 3, 99, 7777, TAIL, 8, PERIOD, len(harness.layout.streams), harness.layout.size]
+    stalls = np.frombuffer(data, bool, 2 * PERIOD, 80).reshape(2, -1)
     assert (stalls == [stimulus.offer.moves, stimulus.accept.moves]).all()
-    inputs = np.frombuffer(data, "<u8", -1, 72 + 2 * PERIOD).tolist()
+    inputs = np.frombuffer(data, "<u8", -1, 80 + 2 * PERIOD).tolist()
     assert inputs == [0x3FE, 0x3FC, 0x206, 0x002]
 
 
 def test_without_stalls_the_bench_is_always_ready(harness):
-    assert np.frombuffer(packed(Stimulus((), 1), harness), "<u8", 9)[5] == 0
+    assert np.frombuffer(packed(Stimulus((), 1), harness), "<u8", 10)[6] == 0
 
 
 @pytest.mark.parametrize("size", [1, 3, 7])

@@ -1,0 +1,62 @@
+"""One encoding of the model's input where it has several quantizers: the host sends codes from which all follow."""
+
+import numpy as np
+
+from icepop.compiler.errors import ModelError
+from icepop.compiler.graph import Graph
+from icepop.compiler.ops.base import Op
+from icepop.compiler.ops.encode import Encode
+from icepop.compiler.ops.gather import Gather
+from icepop.compiler.ops.threshold import Threshold
+from icepop.compiler.types import Domain, IntArray
+
+MAX_LEVELS = 1 << 16
+"""Most codes of the input."""
+
+
+def join_encodes(graph: Graph) -> Graph:
+    """Graph with one `Encode` that counts the thresholds of all, and a `Threshold` on its codes in place of each.
+
+    Raises
+    ------
+    ModelError
+        The quantizers have very many different thresholds, or one differs between elements of a channel.
+    """
+    source = graph.input.name
+    encodes = [op for op in graph.ops if isinstance(op, Encode)]
+    if len(encodes) < 2:
+        return graph
+    names = " and ".join(f"'{op.name}'" for op in encodes)
+    cuts = np.unique(np.concatenate([op.thresholds.reshape(-1) for op in encodes]))
+    cuts = cuts[np.isfinite(cuts)]
+    if len(cuts) >= MAX_LEVELS:
+        raise ModelError(
+            f"the input's quantizers {names} have {len(cuts)} different thresholds together, more than "
+            f"{MAX_LEVELS - 1}; use one quantizer, or state the input's format"
+        )
+    type = graph.types[source]
+    name = next(each for k in range(len(graph.ops)) if (each := f"{source}_codes{k or ''}") not in graph.types)
+    rows = np.broadcast_to(cuts, (type.length, len(cuts)))
+    order = np.arange(type.length)
+    shape = next((op.shape for op in encodes if np.array_equal(op.source, order)), type.shape)
+    joint = Encode(name, (source,), order, rows, Domain(0, len(cuts)), shape)
+    ops: list[Op] = [graph.input, joint]
+    for op in graph.ops[1:]:
+        ops += on_codes(op, joint, cuts, names) if isinstance(op, Encode) else [op]
+    return Graph(tuple(ops))
+
+
+def on_codes(op: Encode, joint: Encode, cuts: np.ndarray, names: str) -> list[Op]:
+    """Ops that give the codes of one `Encode` from those of the joint one."""
+    ranks: IntArray = np.searchsorted(cuts, op.thresholds).astype(np.int64) + 1
+    channels = ranks.reshape(op.shape[0], -1, ranks.shape[1])
+    if not (channels == channels[:, :1]).all():
+        raise ModelError(
+            f"the input's quantizers {names} must each treat all elements of a channel alike; "
+            "use one quantizer, or state the input's format"
+        )
+    gather: list[Op] = []
+    if op.shape != joint.shape or not np.array_equal(op.source, joint.source):
+        gather = [Gather(f"{op.name}_order", (joint.name,), op.source.reshape(op.shape))]
+    reads = gather[0].name if gather else joint.name
+    return [*gather, Threshold(op.name, (reads,), channels[:, 0], np.ones(op.shape[0], np.int64), op.domain)]

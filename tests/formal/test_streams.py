@@ -1,0 +1,198 @@
+# amaranth: UnusedElaboratable=no
+"""The contract of every stream unit, proved for all inputs, stalls and times; each proof has broken twins that fail.
+
+A new layer unit needs a small graph in `LAYERS` that it takes whole; what it has to compute is the golden model. A unit
+between layers needs a line in `OTHERS`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from amaranth import Module, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from stream_faults import FAULTS, Faulty
+
+from icepop.compiler.graph import Graph
+from icepop.compiler.ops.argmax import ArgMax
+from icepop.compiler.ops.base import Op
+from icepop.compiler.ops.dense import Dense
+from icepop.compiler.ops.input import Input
+from icepop.compiler.ops.threshold import Threshold
+from icepop.compiler.plan import Folding, Span
+from icepop.compiler.types import BIPOLAR, Beats, Domain, TensorType
+from icepop.hdl.fifo import RamFifo
+from icepop.hdl.fork import Fork
+from icepop.hdl.units.base import StreamUnit
+from icepop.hdl.units.gearbox import Pack, Unpack
+from icepop.hdl.units.registry import ComponentKind, layer_units
+from icepop.sim.formal import counterexample, refutation
+from icepop.sim.specifications import End, Function, StreamSpec, golden_function
+
+pytestmark = pytest.mark.formal
+
+WEIGHTS = np.array([[1, -1, 1], [-1, -1, 1], [1, 1, -1]])
+THRESHOLDS = np.array([[1], [-3], [3]])
+
+
+def dense(size: int, *, thresholded: bool = True) -> Graph:
+    """The first rows and columns of the weights, and thresholds: one within reach, one always and one never reached."""
+    ops: list[Op] = [Input("x", (), TensorType((size,), BIPOLAR)), Dense("fc", ("x",), WEIGHTS[:size, :size])]
+    if thresholded:
+        ops.append(Threshold("act", ("fc",), THRESHOLDS[:size], np.ones(size, np.int64), BIPOLAR))
+    return Graph(tuple(ops))
+
+
+def scores(domain: Domain) -> Graph:
+    """The largest of three."""
+    return Graph((Input("x", (), TensorType((3,), domain)), ArgMax("argmax", ("x",))))
+
+
+LAYERS: dict[str, tuple[Graph, Folding]] = {
+    "dense, buffered": (dense(2), Folding(1, 1)),
+    "dense, one beat": (dense(3), Folding(2, 3)),
+    "dense, one group": (dense(3), Folding(3, 2)),
+    "dense, no threshold": (dense(3, thresholded=False), Folding(3, 2)),
+    "argmax": (scores(Domain(0, 3)), Folding()),
+    "argmax of signed scores": (scores(Domain(-2, 1)), Folding()),
+}
+
+
+class Join(wiring.Component):
+    """A beat of each input side by side."""
+
+    def __init__(self, beats: Beats):
+        self.ends = (End("left", beats), End("right", beats)), (End("o", Beats(beats.domain, 2 * beats.length, 2)),)
+        signature = stream.Signature(beats.width)
+        super().__init__({"left": In(signature), "right": In(signature), "o": Out(stream.Signature(2 * beats.width))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += [
+            self.o.payload.eq((self.right.payload << len(self.left.payload)) | self.left.payload),
+            self.o.valid.eq(self.left.valid & self.right.valid),
+            self.left.ready.eq(self.o.valid & self.o.ready),
+            self.right.ready.eq(self.o.valid & self.o.ready),
+        ]
+        return m
+
+
+def in_ebr(fork: Fork) -> Fork:
+    """The fork with memories for FIFOs, which for so few beats it would not choose."""
+    fork.fifos = [RamFifo(each.width, each.depth) for each in fork.fifos]
+    return fork
+
+
+def same(elements: Sequence[Value]) -> Sequence[Value]:
+    """Gearboxes change nothing."""
+    return elements
+
+
+def twice(elements: Sequence[Value]) -> Sequence[Value]:
+    """A fork gives all to both."""
+    return [*elements, *elements]
+
+
+def interleaved(elements: Sequence[Value]) -> Sequence[Value]:
+    """A join's beat holds an element of each."""
+    half = len(elements) // 2
+    return [element for pair in zip(elements[:half], elements[half:], strict=True) for element in pair]
+
+
+TWO_BITS = Domain(0, 3)
+OTHERS: dict[str, tuple[Callable[[], wiring.Component], Function]] = {
+    "pack": (lambda: Pack(Beats(TWO_BITS, 4, 1), 2), same),
+    "pack with padding": (lambda: Pack(Beats(TWO_BITS, 5, 1), 2), same),
+    "unpack": (lambda: Unpack(Beats(TWO_BITS, 4, 2), 1), same),
+    "unpack with padding": (lambda: Unpack(Beats(TWO_BITS, 5, 2), 1), same),
+    "fork": (lambda: Fork(Beats(Domain(0, 1), 3, 1), (1, 3)), twice),
+    "fork, FIFO in EBR": (lambda: in_ebr(Fork(Beats(Domain(0, 1), 3, 1), (3,))), same),
+    "join": (lambda: Join(Beats(TWO_BITS, 3, 1)), interleaved),
+}
+"""The join is here until a unit has two inputs: it shows that the specification fits one."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A small instance: how to make it, and what it has to compute."""
+
+    make: Callable[[], wiring.Component]
+    function: Function
+
+    def spec(self, fault: str | None = None, output: int = 0) -> StreamSpec:
+        """Specification of the unit, or of a broken twin."""
+        unit = self.make()
+        sources, results = ends(unit)
+        bound = patience(unit)
+        tested = unit if fault is None else Faulty(unit, results[output], fault)
+        return StreamSpec(tested, self.function, bound, sources, results)
+
+
+def ends(unit: wiring.Component) -> tuple[tuple[End, ...], tuple[End, ...]]:
+    """Streams of a unit."""
+    if isinstance(unit, Fork):
+        return (End("i", unit.output),), tuple(End(f"o{k}", unit.output) for k in range(len(unit.depths)))
+    if isinstance(unit, Join):
+        return unit.ends
+    assert isinstance(unit, StreamUnit)
+    return tuple(map(End, unit.input_names, unit.inputs)), (End("o", unit.output),)
+
+
+def patience(unit: wiring.Component) -> int:
+    """Cycles in which something must move: as many as the unit says that a whole sample takes."""
+    if isinstance(unit, Join):
+        return 0
+    assert isinstance(unit, StreamUnit | Fork)
+    return unit.timing.interval + unit.timing.latency + max(inlet.delay for inlet in unit.timing.inlets)
+
+
+def span(graph: Graph) -> Span:
+    """All ops of a graph but its input."""
+    ops = graph.ops[1:]
+    inputs = tuple(graph.types[name] for name in ops[0].inputs)
+    return Span(ops, inputs, tuple(graph.types[op.name] for op in ops))
+
+
+def takers(graph: Graph) -> list[ComponentKind]:
+    """Units that take all of them."""
+    whole = span(graph)
+    return [kind for kind in layer_units() if kind.matches(whole) == len(whole.ops)]
+
+
+def layer(kind: ComponentKind, graph: Graph, folding: Folding) -> Case:
+    """A unit that computes them."""
+    return Case(lambda: kind(span(graph), folding), golden_function(span(graph)))
+
+
+CASES: dict[str, Case] = {name: Case(*other) for name, other in OTHERS.items()} | {
+    f"{name} by {kind.__name__}": layer(kind, graph, folding)
+    for name, (graph, folding) in LAYERS.items()
+    for kind in takers(graph)
+}
+
+
+@pytest.mark.parametrize("kind", layer_units(), ids=lambda kind: kind.__name__)
+def test_every_layer_unit_is_proved(kind: ComponentKind) -> None:
+    assert any(kind in takers(graph) for graph, _ in LAYERS.values()), f"no graph in LAYERS for {kind.__name__}"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_stream_unit_computes_its_function_in_order(name: str) -> None:
+    assert refutation(CASES[name].spec()) is None
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", CASES)
+def test_a_broken_twin_fails(name: str, fault: str) -> None:
+    assert refutation(CASES[name].spec(fault)) is not None
+
+
+def test_a_fork_s_other_output_is_specified_too() -> None:
+    assert refutation(CASES["fork"].spec("wrong", output=1)) is not None
+
+
+@pytest.mark.parametrize(("name", "fault"), [("pack with padding", None), ("argmax by ArgmaxScan", "lost")])
+def test_another_prover_agrees(name: str, fault: str | None) -> None:
+    assert (counterexample(CASES[name].spec(fault), 16) is None) == (fault is None)
