@@ -16,11 +16,9 @@ from icepop.compiler.graph import Graph
 from icepop.compiler.layers import Unit, UnitLibrary
 from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.base import Op
-from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.ops.window import Window
 from icepop.compiler.plan import Folding, Plan, Resources, Span
 from icepop.compiler.search import EBR_PRICES, FILL, Goal, search
 from icepop.compiler.timing import Inlet, Timing, streaming
@@ -311,19 +309,9 @@ def test_an_interval_that_no_folding_reaches() -> None:
 
 
 def test_an_op_without_a_unit() -> None:
-<<<<<<< HEAD
-    cube = Window((1, 1, 1), (1, 1, 1), (0, 0, 0), (0, 0, 0), (1, 1, 1))
-    conv = Conv("conv", ("x",), np.ones((3, 4, 1, 1, 1), np.int64), cube)
-    graph = Graph((Input("x", (), TensorType((4, 2, 3, 5), Domain(0, 3))), conv))
-    library = unit_library()
-    units = ", ".join(sorted(kind.__name__ for kind in library.layers))
-    with says(PlanError, f"layer 'conv' (Conv on [0, 3]) has no hardware unit; units are: {units}"):
-        search(graph, "x", library, "board", UNBOUNDED)
-=======
     graph = Graph((Input("x", (), TensorType((4,), Domain(0, 3))), Dense("fc", ("x",), np.ones((3, 4), np.int64))))
     with says(PlanError, "layer 'fc' (Dense on [0, 3]) has no hardware unit; units are: Judge"):
         search(graph, "x", UnitLibrary([Judge], join, fork), "board", UNBOUNDED)
->>>>>>> main
 
 
 def test_a_result_that_nothing_reads() -> None:
