@@ -37,7 +37,7 @@ def test_resources_add_up() -> None:
 def test_foldings_come_back_from_a_saved_plan(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(PLAN.to_json())
-    assert PLAN.pins == {"fc1": Pin(Folding(4, 32), "XnorDense"), "fc2": Pin(CHOSEN, "XnorDense")}
+    assert PLAN.pins == {"fc1": Pin(Folding(4, 32), "MatrixVector"), "fc2": Pin(CHOSEN, "MatrixVector")}
     assert read_pins(path) == PLAN.pins
 
 
