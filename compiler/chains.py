@@ -57,6 +57,7 @@ class Search:
     def __init__(self, layers: Sequence[Layer], choices: Sequence[Sequence[Unit]], library: UnitLibrary):
         self.layers, self.choices = layers, choices
         self.join = cache(library.join)
+        self.links = cache(self._links)
 
     def intervals(self) -> list[int]:
         """Every interval that some choice, or a gearbox between two, has, ascending."""
@@ -109,12 +110,13 @@ class Search:
         """Cheapest chain along a stretch, behind streams that are given."""
         head = self.layers[stretch[0]]
         sources = [given.get(source) for source in head.sources]
-        start = Chain()
-        chains = [
-            chain
-            for unit in self._candidates(stretch[0], interval, ebr_price)
-            if (chain := self._extend(start, sources, head, unit, interval)) is not None
-        ]
+        chains = []
+        for unit in self._candidates(stretch[0], interval, ebr_price):
+            links = [self._link(s, beats, interval) for s, beats in zip(sources, unit.inputs, strict=True)]
+            if all(link is not None for link in links):
+                gearboxes = tuple(link.gearboxes for link in links if link is not None)
+                costs = [unit.cost, *(link.cost for link in links if link is not None)]
+                chains.append(Chain((Placed(head, unit, gearboxes),), Resources.total(costs)))
         for k in stretch[1:]:
             # what comes behind depends on nothing but the stream that a chain gives
             streams: dict[Stream, Chain] = {}
@@ -123,11 +125,14 @@ class Search:
             chains = []
             for unit in self._candidates(k, interval, ebr_price):
                 ways = [
-                    way
+                    (chain.price(ebr_price) + link.price(ebr_price), link, chain)
                     for stream, chain in streams.items()
-                    if (way := self._extend(chain, [stream], self.layers[k], unit, interval)) is not None
+                    if (link := self._link(stream, unit.inputs[0], interval)) is not None
                 ]
-                chains += [min(ways, key=lambda way: way.price(ebr_price))] if ways else []
+                if ways:
+                    _, link, chain = min(ways, key=lambda way: way[0])
+                    placed = Placed(self.layers[k], unit, (link.gearboxes,))
+                    chains.append(Chain((*chain.placed, placed), chain.cost + unit.cost + link.cost))
         return min(chains, key=lambda chain: chain.price(ebr_price), default=None)
 
     def _candidates(self, k: int, interval: int, ebr_price: int) -> list[Unit]:
@@ -149,17 +154,42 @@ class Search:
                     best[streams] = (value, unit)
         return [unit for _, unit in best.values()]
 
-    def _extend(
-        self, chain: Chain, sources: Sequence[Stream | None], layer: Layer, unit: Unit, interval: int
-    ) -> Chain | None:
-        """Chain with a layer behind it, and the gearboxes of each input; None where one could not keep up."""
-        gearboxes = []
-        for source, beats in zip(sources, unit.inputs, strict=True):
-            between = tuple(self.join(source.beats, beats.lanes)) if source is not None else ()
-            if source is not None and between and source.beats.count > 1 and between[0].timing.pace > source.spacing:
-                return None
-            if any(gearbox.timing.interval > interval for gearbox in between):
-                return None
-            gearboxes.append(between)
-        costs = [unit.cost, *(box.cost for between in gearboxes for box in between)]
-        return Chain((*chain.placed, Placed(layer, unit, tuple(gearboxes))), chain.cost + Resources.total(costs))
+    def _link(self, source: Stream | None, beats: Beats, interval: int) -> "Link | None":
+        """Gearboxes from a stream to a unit's input; None where they could not keep up."""
+        link = NO_LINK if source is None else self.links(source, beats.lanes)
+        return link if link is not None and link.interval <= interval else None
+
+    def _links(self, source: Stream, lanes: int) -> "Link | None":
+        """The same for any interval."""
+        between = tuple(self.join(source.beats, lanes))
+        if between and source.beats.count > 1 and between[0].timing.pace > source.spacing:
+            return None
+        longest = max((box.timing.interval for box in between), default=0)
+        return Link(between, Resources.total([box.cost for box in between]), longest)
+
+
+@dataclass(frozen=True)
+class Link:
+    """Gearboxes between two layers.
+
+    Parameters
+    ----------
+    gearboxes : tuple of Unit
+        First to last.
+    cost : Resources
+        Of all.
+    interval : int
+        Of the slowest; 0 without any.
+    """
+
+    gearboxes: tuple[Unit, ...]
+    cost: Resources
+    interval: int
+
+    def price(self, ebr_price: int) -> int:
+        """Scalar that is minimised."""
+        return price(self.cost, ebr_price)
+
+
+NO_LINK = Link((), Resources(), 0)
+"""Of the pipeline's input, which takes any lanes."""

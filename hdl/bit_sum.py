@@ -6,13 +6,13 @@ from functools import cache
 from itertools import pairwise
 
 from amaranth import Cat, Const, Module, Signal, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.plan import Resources
 from icepop.hdl.adder import added, adder_cells
 from icepop.hdl.counter import count, counter_cost
+from icepop.hdl.late import LateComponent
 
 PITCH = 16
 """Bits counted between two registers: above 70 MHz on UP5K, and the smallest; 7 are above 100 MHz."""
@@ -46,7 +46,7 @@ class Part:
         return self.largest.bit_length()
 
 
-class BitSum(wiring.Component):
+class BitSum(LateComponent):
     """Registered sum of bits: ``o = sum of i[k] << shifts[k]``, `latency` cycles later.
 
     Bits of one weight are counted, some at once; bits of neighbouring weights may be added as numbers instead, which
@@ -69,7 +69,7 @@ class BitSum(wiring.Component):
         self.shifts = tuple(shifts)
         self.pitch = pitch
         self.largest = sum(1 << shift for shift in self.shifts)
-        super().__init__({"i": In(len(self.shifts)), "o": Out(range(self.largest + 1))})
+        super().__init__(lambda: {"i": In(len(self.shifts)), "o": Out(range(self.largest + 1))})
         self.numbers, self.levels = arranged(self.shifts, pitch)
 
     @property

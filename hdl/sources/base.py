@@ -4,15 +4,16 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Member, Out
 
 from icepop.compiler.plan import Resources
 from icepop.compiler.timing import Inlet
 from icepop.compiler.types import Beats
+from icepop.hdl.late import LateComponent
 
 
-class Source(wiring.Component):
+class Source(LateComponent):
     """Takes a stream and hands its beats to a unit's core, each as often and in the order that a program says.
 
     Parameters
@@ -39,7 +40,7 @@ class Source(wiring.Component):
     def __init__(self, beats: Beats, members: Mapping[str, Member] = MappingProxyType({})):
         self.beats = beats
         super().__init__(
-            {
+            lambda: {
                 "i": In(stream.Signature(beats.width)),
                 "valid": Out(1),
                 "take": In(1),

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 from amaranth import Cat, Module, Signal
+from amaranth.utils import ceil_log2
 
 from icepop.compiler.plan import Resources
 from icepop.compiler.timing import Counts, Inlet
@@ -28,7 +29,7 @@ class PingPong(VectorSource):
 
     def __init__(self, beats: Beats, depth: int, repeats: int):
         super().__init__(beats, depth, repeats)
-        self.address_bits = len(self.beat)
+        self.address_bits = ceil_log2(depth)
 
     @cached_property
     def inlet(self) -> Inlet:

@@ -4,16 +4,17 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 
 from amaranth import unsigned
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Member, Out
 from amaranth.utils import ceil_log2
 
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.timing import Timing
 from icepop.compiler.types import Beats
+from icepop.hdl.late import LateComponent
 
 
-class StreamUnit(wiring.Component):
+class StreamUnit(LateComponent):
     """A component with input streams and one output stream, described before it is elaborated.
 
     Parameters
@@ -34,12 +35,15 @@ class StreamUnit(wiring.Component):
     def __init__(self, inputs: Sequence[Beats], output: Beats):
         self.inputs = tuple(inputs)
         self.output = output
-        names = ["i"] if len(self.inputs) == 1 else [f"i{k}" for k in range(len(self.inputs))]
-        self.input_names = tuple(names)
-        ports = {
-            name: In(stream.Signature(unsigned(beats.width))) for name, beats in zip(names, self.inputs, strict=True)
-        }
-        super().__init__({**ports, "o": Out(stream.Signature(unsigned(output.width)))})
+        many = range(len(self.inputs)) if len(self.inputs) > 1 else ("",)
+        self.input_names = tuple(f"i{k}" for k in many)
+        super().__init__(self._ports)
+
+    def _ports(self) -> dict[str, Member]:
+        """A stream for each input, and the output."""
+        streams = zip(self.input_names, self.inputs, strict=True)
+        ports = {name: In(stream.Signature(unsigned(beats.width))) for name, beats in streams}
+        return {**ports, "o": Out(stream.Signature(unsigned(self.output.width)))}
 
     @property
     def input(self) -> Beats:
@@ -84,8 +88,11 @@ def divisors(size: int) -> list[int]:
 
 
 def parallelisms(size: int) -> list[int]:
-    """Numbers of lanes worth considering for a dimension: its divisors and the powers of two below it."""
-    return sorted({*divisors(size), *(1 << k for k in range(size.bit_length()))})
+    """Numbers of lanes worth considering for a dimension: the least that need so many beats, for every number of beats.
+
+    More lanes for the same beats would only be padded.
+    """
+    return sorted({-(-size // beats) for beats in range(1, size + 1)})
 
 
 def adder_cells(bits: int) -> Resources:

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from functools import cache
 
 import numpy as np
+from amaranth import ClockDomain
 from amaranth.lib import wiring
 from amaranth.sim import Simulator, SimulatorContext
 
@@ -74,7 +75,9 @@ def simulate(
                 if cycle % REPORT == 0:
                     progress(what, driver.taken, stimulus.outputs)
 
-    simulator = Simulator(behavioural(harness))
+    fragment = behavioural(harness)
+    fragment.add_domains(ClockDomain("sync"))  # a design of nothing but wires has none
+    simulator = Simulator(fragment)
     simulator.add_clock(PERIOD_NS * 1e-9, phase=PERIOD_NS * 1e-9)
     simulator.add_process(bench)
     started = time.perf_counter()

@@ -69,7 +69,7 @@ def test_a_count_is_the_sum_of_its_bits(pitch: int) -> None:
 def test_a_broken_twin_among_them_fails(pitch: int) -> None:
     sums = counts(pitch)
     depth = max(each.latency for each in sums) + 2
-    specs = [BitSumSpec(Miscount(each.shifts, pitch) if each.width == 16 else each) for each in sums]
+    specs = [BitSumSpec(Miscount(each.shifts, pitch) if len(each.shifts) == 16 else each) for each in sums]
     assert counterexample(Together(specs), depth) is not None
 
 

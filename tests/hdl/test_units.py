@@ -5,6 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 from alone import Alone
+from branched import WIRED, branched
 from layers import LAYERS
 from maps import DEPTHWISE, POOLS
 from networks import binary_mlp
@@ -12,12 +13,20 @@ from requantized import REQUANTIZED
 
 from icepop.boards.synthesis import synthesize
 from icepop.compiler.errors import PlanError
-from icepop.compiler.plan import Folding, Span
+from icepop.compiler.graph import Graph
+from icepop.compiler.ops.base import Op
+from icepop.compiler.ops.gather import Gather
+from icepop.compiler.ops.input import Input
+from icepop.compiler.plan import Folding, Resources, Span
+from icepop.compiler.search import search
+from icepop.compiler.types import TensorType
+from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.base import LayerUnit
-from icepop.hdl.units.registry import layer_units
+from icepop.hdl.units.registry import layer_units, unit_library
 from icepop.sim.bench import Stall
 from icepop.sim.prove import simulate
 
+UNBOUNDED = Resources(cells=10**9, ebr=10**9)
 KINDS = {kind.__name__: kind for kind in layer_units()}
 STALLS = (Stall("none"), Stall("random"), Stall("bursts"))
 
@@ -30,6 +39,7 @@ POOL = [
     *POOLS,
     *LAYERS,
     *REQUANTIZED,
+    *(branched(np.random.default_rng(seed), WIRED, head=False) for seed in (0, 1, 4)),
 ]
 """Graphs whose ops the units are tried on; a new unit needs one here that it matches."""
 
@@ -47,6 +57,26 @@ def spans(kind: type[LayerUnit]) -> list[Span]:
     return found
 
 
+def design_of(kind: type[LayerUnit], span: Span, folding: Folding) -> Alone | Accelerator:
+    """A unit alone; of several inputs, an accelerator that cuts them out of one."""
+    if len(span.inputs) == 1:
+        return Alone(span, kind(span, folding), samples=6)
+    graph = Graph((*sources(span), *span.ops))
+    pins, units = {span.name: folding}, {span.name: kind.__name__}
+    plan = search(graph, graph.input.name, unit_library(), "test", UNBOUNDED, pins=pins, units=units)
+    return Accelerator(graph, plan, taps=True)
+
+
+def sources(span: Span) -> list[Op]:
+    """Ops that give the inputs of a span, as parts of a vector that holds all of them."""
+    assert len({type.domain for type in span.inputs}) == 1, "branches of the pool have one domain"
+    sizes = [type.length for type in span.inputs]
+    ops: list[Op] = [Input("whole", (), TensorType((sum(sizes),), span.inputs[0].domain))]
+    for name, type, start in zip(span.ops[0].inputs, span.inputs, np.cumsum([0, *sizes]), strict=False):
+        ops.append(Gather(name, ("whole",), start + np.arange(type.length).reshape(type.shape)))
+    return ops
+
+
 def cases(kind: type[LayerUnit], total: int) -> list[tuple[Span, Folding]]:
     """A random choice of so many spans and foldings, the same every time; as many of each span as can be."""
     rng = np.random.default_rng(1)
@@ -55,7 +85,8 @@ def cases(kind: type[LayerUnit], total: int) -> list[tuple[Span, Folding]]:
     for span in found:
         foldings = list(kind.foldings(span))
         # foldings that divide nothing are allowed too, though the search does not offer them
-        foldings += [folding for folding in (Folding(3, 5), Folding(2, 7), Folding(3, 3)) if takes(kind, span, folding)]
+        more = [folding for folding in (Folding(3, 5), Folding(2, 7), Folding(3, 3)) if takes(kind, span, folding)]
+        foldings = [folding for folding in foldings + more if placed(kind, span, folding)]
         order = rng.permutation(len(foldings))
         chosen += [(span, foldings[k]) for k in islice(order, -(-total // len(found)))]
     return [chosen[k] for k in rng.permutation(len(chosen))[:total]]
@@ -72,6 +103,11 @@ def takes(kind: type[LayerUnit], span: Span, folding: Folding) -> bool:
     return (unit.output.lanes, unit.input.lanes) == (folding.pe, folding.simd)
 
 
+def placed(kind: type[LayerUnit], span: Span, folding: Folding) -> bool:
+    """Whether a unit can stand where it is tried: at the end of a pipeline pixels have no gaps."""
+    return len(span.inputs) == 1 or (folding.pe == folding.simd and kind(span, folding).output.gapless)
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_the_pool_has_a_span_for_every_unit(name: str) -> None:
     assert spans(KINDS[name])
@@ -81,9 +117,10 @@ def test_the_pool_has_a_span_for_every_unit(name: str) -> None:
 def test_results_and_cycles_are_exact_at_every_folding(name: str) -> None:
     rng = np.random.default_rng(2)
     for span, folding in cases(KINDS[name], 40):
-        design = Alone(span, KINDS[name](span, folding), samples=6)
-        domain = span.input.integers
-        codes = rng.choice(np.arange(domain.lo, domain.hi + 1, domain.step), (6, *span.input.shape))
+        design = design_of(KINDS[name], span, folding)
+        type = design.graph.types[design.input_op]
+        domain = type.integers
+        codes = rng.choice(np.arange(domain.lo, domain.hi + 1, domain.step), (6, *type.shape))
         report = simulate(design, codes, "amaranth", STALLS)
         assert report.mismatch is None, (folding, report.message)
         assert report.exact == 6
