@@ -33,7 +33,8 @@ def summed(x: Symbol, domain: Domain, what: str) -> Neurons:
     if domain not in BITS or not 1 <= count <= INPUTS:
         raise ModelError(f"{what} must sum functions of at most {INPUTS} bits, not {count} elements of {domain}")
     functions, which = distinct_functions(x)
-    terms = np.array([[whole(function(Fraction(code)), what) for code in (domain.lo, domain.hi)] for function in functions])[which]
+    codes = Fraction(domain.lo), Fraction(domain.hi)
+    terms = np.array([[whole(function(code), what) for code in codes] for function in functions], np.int64)[which]
     address = np.arange(ENTRIES)
     tables = sum(terms[..., place, (address >> place) & 1] for place in range(count))
     spare = [(0, 0)] * (x.index.ndim - 1) + [(0, INPUTS - count)]
