@@ -86,8 +86,10 @@ class UnitLibrary:
     join: Callable[[Beats, int], Sequence[Unit]]
 
 
-def spans(graph: Graph, start: str, library: UnitLibrary) -> list[tuple[Span, LayerKind]]:
-    """Cut the chain of ops behind ``start`` into runs that one unit computes, the longest run first.
+def spans(graph: Graph, start: str, library: UnitLibrary) -> list[tuple[Span, Sequence[LayerKind]]]:
+    """Cut the chain of ops behind ``start`` into runs that one unit computes, and the kinds of unit that do.
+
+    The longest run goes first; where several kinds take it, each of them is a choice.
 
     Raises
     ------
@@ -100,35 +102,41 @@ def spans(graph: Graph, start: str, library: UnitLibrary) -> list[tuple[Span, La
         if op.inputs != (source,):
             raise PlanError(f"layer '{op.name}' must read only '{source}': branches have no hardware unit")
     types = [graph.types[start], *(graph.types[op.name] for op in chain)]
-    result, position = [], 0
+    result: list[tuple[Span, Sequence[LayerKind]]] = []
+    position = 0
     while position < len(chain):
         matches = [(kind.matches(chain[position:], types[position:]), kind) for kind in library.layers]
-        length, kind = max(matches, key=lambda match: match[0])
+        length = max(count for count, _ in matches)
         if length == 0:
             op = chain[position]
             raise PlanError(
                 f"layer '{op.name}' ({type(op).__name__} on {types[position].domain}) has no hardware unit; "
                 f"units are: {', '.join(sorted(kind.__name__ for kind in library.layers))}"
             )
-        result.append((Span(chain[position : position + length], tuple(types[position : position + length + 1])), kind))
+        kinds = [kind for count, kind in matches if count == length]
+        result.append(
+            (Span(chain[position : position + length], tuple(types[position : position + length + 1])), kinds)
+        )
         position += length
     return result
 
 
-def bind(span: Span, kind: LayerKind, pins: Mapping[str, Folding]) -> list[Unit]:
-    """Units for a span: the pinned folding, or every folding the unit offers."""
+def bind(span: Span, kinds: Sequence[LayerKind], pins: Mapping[str, Folding]) -> list[Unit]:
+    """Units for a span: those of the pinned folding, or of every folding that the kinds offer."""
     if span.name not in pins:
-        return [kind(span, folding) for folding in kind.foldings(span)]
+        return [kind(span, folding) for kind in kinds for folding in kind.foldings(span)]
     folding = pins[span.name]
     if not (1 <= folding.pe <= span.types[1].length and 1 <= folding.simd <= span.types[0].length):
         raise PlanError(
             f"layer '{span.name}' cannot be folded {folding}: pe must be 1 to {span.types[1].length} "
             f"and simd 1 to {span.types[0].length}"
         )
-    unit = kind(span, folding)
-    if (unit.output.lanes, unit.input.lanes) != (folding.pe, folding.simd):
-        raise PlanError(f"layer '{span.name}' cannot be folded {folding}: {kind.__name__} takes no such folding")
-    return [unit]
+    units = [kind(span, folding) for kind in kinds]
+    able = [unit for unit in units if (unit.output.lanes, unit.input.lanes) == (folding.pe, folding.simd)]
+    if not able:
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise PlanError(f"layer '{span.name}' cannot be folded {folding}: {names} takes no such folding")
+    return able
 
 
 @dataclass(frozen=True)
@@ -236,7 +244,7 @@ def search(
     unknown = set(pins or {}) - {span.name for span, _ in layers}
     if unknown:
         raise PlanError(f"the plan folds '{min(unknown)}', which is no stage of this network")
-    finder = Search([bind(span, kind, pins or {}) for span, kind in layers], library)
+    finder = Search([bind(span, kinds, pins or {}) for span, kinds in layers], library)
     chain = fastest(finder, budget) if interval is None else fitting(finder, budget, interval)
     if chain is None:
         remedy = "fold the plan's layers more, or train a smaller network" if pins else "train a smaller network"
@@ -295,7 +303,7 @@ def too_large(finder: Search, board: str, budget: Resources, interval: int, reme
     )
 
 
-def describe(units: Sequence[Unit], layers: Sequence[tuple[Span, LayerKind]], board: str, start: str) -> Plan:
+def describe(units: Sequence[Unit], layers: Sequence[tuple[Span, Sequence[LayerKind]]], board: str, start: str) -> Plan:
     """Plan of the chosen units: stages with their names, and the latency through all of them."""
     remaining = list(layers)
     stages: list[Stage] = []
@@ -304,7 +312,7 @@ def describe(units: Sequence[Unit], layers: Sequence[tuple[Span, LayerKind]], bo
         cycles = unit.departures(cycles)
         kind = type(unit).__name__
         folding = Folding(unit.output.lanes, unit.input.lanes)
-        if remaining and kind == remaining[0][1].__name__:
+        if remaining and kind in [choice.__name__ for choice in remaining[0][1]]:
             span, _ = remaining.pop(0)
             name, ops = span.name, tuple(op.name for op in span.ops)
         else:

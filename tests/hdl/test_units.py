@@ -4,6 +4,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from lut_networks import random_vote
 from networks import binary_mlp
 
 from icepop.boards.synthesis import synthesize
@@ -11,6 +12,7 @@ from icepop.compiler.graph import Graph
 from icepop.compiler.ops.input import Input
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.search import search
+from icepop.compiler.types import BIPOLAR, Domain
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.base import LayerUnit
 from icepop.hdl.units.registry import layer_units, unit_library
@@ -23,6 +25,12 @@ STALLS = (Stall("none"), Stall("random"), Stall("bursts"))
 
 POOL = [
     binary_mlp(np.random.default_rng(seed), sizes) for seed, sizes in enumerate([[33, 17, 5], [16, 8, 3], [7, 40, 10]])
+]
+POOL += [
+    random_vote(np.random.default_rng(seed), bits, classes, each, domain)
+    for seed, (bits, classes, each, domain) in enumerate(
+        [(40, 10, 7, Domain(0, 1)), (19, 3, 5, BIPOLAR), (60, 5, 12, Domain(0, 1)), (9, 2, 4, BIPOLAR)]
+    )
 ]
 """Graphs whose ops the units are tried on; a new unit needs one here that it matches."""
 
@@ -52,8 +60,9 @@ def cases(kind: type[LayerUnit], each: int) -> list[tuple[Span, Folding]]:
     chosen = []
     for span in spans(kind):
         foldings = list(kind.foldings(span))
-        # foldings that divide nothing are allowed too, though the search does not offer them
-        foldings += [f for f in (Folding(3, 5), Folding(2, 7)) if foldings != [Folding()]]
+        # where rows and columns fold, foldings that divide nothing are allowed too, though the search offers none
+        if any(folding.pe > 1 for folding in foldings):
+            foldings += [Folding(3, 5), Folding(2, 7)]
         order = rng.permutation(len(foldings))
         chosen += [(span, foldings[k]) for k in islice(order, each)]
     return chosen

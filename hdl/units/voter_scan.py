@@ -1,0 +1,214 @@
+# amaranth: UnusedElaboratable=no
+"""`VoterScan`: voters one or a few at a time, their inputs and tables in memory, and the largest count of votes."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+from amaranth import Cat, EnableInserter, Module, Mux, Signal
+from amaranth.utils import ceil_log2
+from numpy.typing import NDArray
+
+from icepop.compiler.ops.argmax import ArgMax
+from icepop.compiler.ops.base import Op
+from icepop.compiler.ops.lut_vote import ENTRIES, INPUTS, LutVote
+from icepop.compiler.plan import Folding, Resources, Span
+from icepop.compiler.types import Beats, TensorType, pack_words
+from icepop.hdl.input_copies import InputCopies
+from icepop.hdl.memory import Rom
+from icepop.hdl.units.base import (
+    LayerUnit,
+    adder_cells,
+    counter_cells,
+    lone_registers,
+    parallelisms,
+    registered_cells,
+)
+from icepop.hdl.vote_count import count_cost, counted
+
+MAX_LANES = 16
+"""Bits a beat that are planned at most: the width of a memory."""
+PAIRS = ENTRIES // 2
+"""Words of a voter's table: each holds the two entries that differ in the last input."""
+MAX_SLOTS = 4
+"""Voters a step at most: each takes a memory for its tables and one for each input."""
+FEWEST = 4
+"""Steps of a sample at least, so that the pipeline holds parts of two samples at most."""
+PIPELINE = 5
+"""Cycles from a step to what it changes: place, bits, table, sum, winner."""
+
+
+class VoterScan(LayerUnit):
+    """Reads the inputs of a few voters a cycle, looks their votes up, counts them and keeps the best class.
+
+    Each input of each voter of a step has a copy of the sample's bits in memory, so that all are read at once; a memory
+    tells where. The number of voters a step follows from the folding: as many as keep up with the input.
+
+    Parameters
+    ----------
+    span : Span
+        A `LutVote` and the `ArgMax` behind it; at least four voters.
+    folding : Folding
+        1xS: S bits a beat, fewer than the vector has.
+
+    Notes
+    -----
+    ``interval = max(ceil(K / S), steps)`` with ``steps = C * ceil(V / voters a step)``, and one step more where both
+    are equal: a half of the input buffer is free a cycle after its last step.
+    """
+
+    def __init__(self, span: Span, folding: Folding):
+        op, source, result = span.ops[0], span.types[0], span.types[-1]
+        if not isinstance(op, LutVote):
+            raise TypeError(f"VoterScan takes a LutVote and an ArgMax, not {[type(op).__name__ for op in span.ops]}")
+        self.op, self.folding = op, folding
+        lanes = min(folding.simd, source.length - 1)
+        super().__init__(Beats(source.integers, source.length, lanes), Beats(result.integers, 1, 1))
+        self.slots = slots(op, self.input.count)
+        each = -(-op.voters // self.slots)
+        self.ends = [each * (label + 1) for label in range(op.classes)]
+        if self.ends[-1] == self.input.count:
+            self.ends[-1] += 1
+        self.steps = self.ends[-1]
+        self.buffer = InputCopies(self.input, INPUTS * self.slots)
+
+    @staticmethod
+    def matches(ops: Sequence[Op], types: Sequence[TensorType]) -> int:
+        """LutVote and ArgMax, with enough voters and bits."""
+        if len(ops) < 2 or not isinstance(ops[0], LutVote) or not isinstance(ops[1], ArgMax):
+            return 0
+        return 2 if ops[0].classes * ops[0].voters >= FEWEST and types[0].length > 1 else 0
+
+    @staticmethod
+    def foldings(span: Span) -> Iterator[Folding]:
+        """Up to a memory's width of bits a beat."""
+        length = span.types[0].length
+        for lanes in parallelisms(length):
+            if lanes <= min(MAX_LANES, length - 1):
+                yield Folding(1, lanes)
+
+    @property
+    def interval(self) -> int:
+        """Cycles a sample: one a beat of the input or a step, whichever are more."""
+        return max(self.input.count, self.steps)
+
+    def departures(self, arrivals: Sequence[int]) -> list[int]:
+        """The steps begin the cycle after the vector is whole; the pipeline follows the last one."""
+        return [arrivals[-1] + self.steps + PIPELINE]
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """Which voter of its class each slot of each step is, -1 for none (steps, slots)."""
+        order = np.full((self.steps, self.slots), -1, np.int64)
+        for begin, end in zip([0, *self.ends], self.ends, strict=False):
+            numbers = np.arange((end - begin) * self.slots)
+            order[begin:end] = np.where(numbers < self.op.voters, numbers, -1).reshape(-1, self.slots)
+        return order
+
+    @cached_property
+    def index(self) -> Rom:
+        """Places of the inputs of each step's voters; the highest bit ends a class."""
+        bits = self.buffer.place_bits
+        place = np.array([self.buffer.place(k) for k in range(self.input.length)])
+        fields = np.zeros((self.steps, self.slots, INPUTS), np.int64)
+        for label, (begin, end) in enumerate(zip([0, *self.ends], self.ends, strict=False)):
+            chosen = self.order[begin:end]
+            fields[begin:end] = np.where(chosen[..., None] < 0, 0, place[self.op.index[label, chosen]])
+        words = pack_words(fields.reshape(self.steps, -1), bits)
+        top = 1 << (INPUTS * self.slots * bits)
+        ends = {end - 1 for end in self.ends}
+        return Rom(INPUTS * self.slots * bits + 1, [word | top * (step in ends) for step, word in enumerate(words)])
+
+    @cached_property
+    def tables(self) -> list[Rom]:
+        """For each slot, pairs of entries by step and the first three inputs.
+
+        They stand one step late, since the step that follows is known when the inputs are.
+        """
+        entries = np.zeros((self.steps, self.slots, ENTRIES), np.int64)
+        for label, (begin, end) in enumerate(zip([0, *self.ends], self.ends, strict=False)):
+            chosen = self.order[begin:end]
+            entries[begin:end] = np.where(chosen[..., None] < 0, 0, self.op.tables[label, chosen])
+        late = np.roll(entries, 1, axis=0)
+        pairs = np.stack([late[..., :PAIRS], late[..., PAIRS:]], axis=-1)
+        return [Rom(2, pack_words(pairs[:, slot].reshape(-1, 2), 1)) for slot in range(self.slots)]
+
+    @property
+    def score_bits(self) -> int:
+        """Bits of a count of votes."""
+        return self.op.voters.bit_length()
+
+    @cached_property
+    def cost(self) -> Resources:
+        """Buffer, memories, counters of steps and classes, the sum, and the best so far."""
+        step, score, label = ceil_log2(self.steps), self.score_bits, self.output.width
+        parts = [self.buffer.cost, self.index.cost, *(table.cost for table in self.tables)]
+        parts += [counter_cells(self.steps), counter_cells(self.op.classes), lone_registers(step + self.slots)]
+        parts += [Resources(lut4=1, cells=1) * self.slots, count_cost(self.slots), adder_cells(score)]
+        # the best score and its class are loaded as they are; the comparison inverts one side
+        parts += [lone_registers(score + label), adder_cells(score), lone_registers(7), registered_cells(8)]
+        return Resources.total(parts)
+
+    def elaborate(self, platform: object) -> Module:
+        """The pipeline, which stands still while a result waits to be taken, behind the buffer."""
+        m = Module()
+        advance = Signal()
+        m.submodules.buffer = buffer = self.buffer
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            buffer.i.valid.eq(self.i.valid),
+            buffer.i.payload.eq(self.i.payload),
+            self.i.ready.eq(buffer.i.ready),
+            buffer.en.eq(advance),
+        ]
+        core = Module()
+        vote, valid, last = self._votes(core)
+        self._winner(core, vote, valid, last)
+        m.submodules.core = EnableInserter(advance)(core)
+        return m
+
+    def _votes(self, m: Module) -> tuple[Signal, Signal, Signal]:
+        """Count through the steps; returns the votes of one, three cycles later, and whether it ends its class."""
+        step, row = Signal(range(self.steps)), Signal(range(self.steps))
+        buffer, index = self.buffer, self.index
+        final = step == self.steps - 1
+        with m.If(buffer.full):
+            m.d.sync += step.eq(Mux(final, 0, step + 1))
+        m.submodules.index = index
+        m.d.comb += [
+            buffer.taken.eq(buffer.full & final),
+            index.address.eq(step),
+            buffer.places.eq(index.data),
+        ]
+        m.d.sync += row.eq(step)
+        votes = []
+        for slot, table in enumerate(self.tables):
+            m.submodules[f"table_{slot}"] = table
+            bits = buffer.data.word_select(slot, INPUTS)
+            high = Signal(name=f"high_{slot}")
+            m.d.comb += table.address.eq(Cat(bits[: INPUTS - 1], row))
+            m.d.sync += high.eq(bits[INPUTS - 1])
+            votes.append(Mux(high, table.data[1], table.data[0]))
+        vote, valid, last = Signal(self.slots.bit_length()), Signal(3), Signal(2)
+        m.d.comb += vote.eq(counted(m, votes))
+        m.d.sync += [valid.eq(Cat(buffer.full, valid)), last.eq(Cat(index.data[-1], last))]
+        return vote, valid[2], last[1]
+
+    def _winner(self, m: Module, vote: Signal, valid: Signal, last: Signal) -> None:
+        """Sum up a class's votes, and keep the first of the best classes; the last class hands it over."""
+        total, best = Signal(self.score_bits), Signal(self.score_bits)
+        restart, ended, label = Signal(init=1), Signal(), Signal(range(self.op.classes))
+        final = label == self.op.classes - 1
+        with m.If(valid):
+            m.d.sync += [total.eq(Mux(restart, vote, total + vote)), restart.eq(last)]
+        m.d.sync += [ended.eq(valid & last), self.o.valid.eq(ended & final)]
+        with m.If(ended):
+            m.d.sync += label.eq(Mux(final, 0, label + 1))
+            with m.If((total > best) | (label == 0)):
+                m.d.sync += [best.eq(total), self.o.payload.eq(label)]
+
+
+def slots(op: LutVote, beats: int) -> int:
+    """Voters a step: as many as keep up with the beats of the input, and leave steps enough."""
+    wanted = max(1, min(MAX_SLOTS, op.voters, op.classes * op.voters // beats))
+    return next(count for count in range(wanted, 0, -1) if op.classes * -(-op.voters // count) >= FEWEST or count == 1)
