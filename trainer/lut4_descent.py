@@ -85,10 +85,14 @@ class Descent:
         The data.
     alpha : float
         Scale from votes to logits.
+    window : int
+        Samples, in a row, that candidates are compared on; the table, and whether the best candidate is taken, are
+        decided on all samples.
     """
 
-    def __init__(self, voters: Voters, sample: Sample, alpha: float):
+    def __init__(self, voters: Voters, sample: Sample, alpha: float, window: int):
         self.voters, self.sample, self.alpha = voters, sample, alpha
+        self.window = min(window, len(sample.y))
         self.floats = sample.bits.astype(np.float32)
         self.counts = votes(sample.bits, voters.index, voters.tables).T.copy()
         self.powers = np.exp(alpha * np.arange(voters.index.shape[1] + 1))
@@ -101,18 +105,31 @@ class Descent:
         own = self.counts[self.sample.y, self.positions]
         return float((np.log(self.total) - self.alpha * own) @ self.sample.weights)
 
-    def visit(self, label: int, number: int) -> None:
-        """Give one voter the best replacement of one of its inputs, and the best table."""
+    def visit(self, label: int, number: int, start: int) -> None:
+        """Give one voter the best replacement of one of its inputs, and the best table.
+
+        Parameters
+        ----------
+        label, number : int
+            Class, and which of its voters.
+        start : int
+            First sample that candidates are compared on.
+        """
         index, table = self.voters.index[label, number], self.voters.tables[label, number]
         address = addresses(self.sample.bits, index)
         rest = self.counts[label] - table[address]
         others = self.total - self.powers[self.counts[label]]
         change = self._change(label, rest, others)
-        place, bit = self._best_input(address, change)
+        sums = np.bincount(address, change, ENTRIES)
+        place, bit = self._best_input(address, change, slice(start, start + self.window))
         if index[place] != bit:
-            index[place] = bit
-            address = addresses(self.sample.bits, index)
-        table[:] = np.bincount(address, change, ENTRIES) < 0
+            replaced = index.copy()
+            replaced[place] = bit
+            other_address = addresses(self.sample.bits, replaced)
+            other_sums = np.bincount(other_address, change, ENTRIES)
+            if np.minimum(other_sums, 0).sum() < np.minimum(sums, 0).sum():
+                index[:], address, sums = replaced, other_address, other_sums
+        table[:] = sums < 0
         self.counts[label] = rest + table[address]
         self.total = others + self.powers[self.counts[label]]
 
@@ -122,11 +139,11 @@ class Descent:
         change = np.log(ratio) - self.alpha * (self.sample.y == label)
         return (self.sample.weights * change).astype(np.float32)
 
-    def _best_input(self, address: NDArray[np.uint8], change: NDArray[np.float32]) -> tuple[int, int]:
+    def _best_input(self, address: NDArray[np.uint8], change: NDArray[np.float32], window: slice) -> tuple[int, int]:
         """Place and bit of the replacement that lowers the loss most; it may be the bit that is there."""
-        spread = np.zeros((len(change), ENTRIES), np.float32)
-        spread[self.positions, address] = change
-        ones = self.floats @ spread
+        spread = np.zeros((self.window, ENTRIES), np.float32)
+        spread[self.positions[: self.window], address[window]] = change[window]
+        ones = self.floats[:, window] @ spread
         total = spread.sum(axis=0)
         losses = []
         for low, high in HALVES:
@@ -137,7 +154,9 @@ class Descent:
         return place, bit
 
     def sweep(self, rng: np.random.Generator) -> None:
-        """Visit every voter once, in random order."""
+        """Visit every voter once, in random order; samples must be in random order too."""
         classes, each = self.voters.index.shape[:2]
-        for position in rng.permutation(classes * each):
-            self.visit(*divmod(int(position), each))
+        order = rng.permutation(classes * each)
+        starts = rng.integers(0, len(self.sample.y) - self.window + 1, len(order))
+        for position, start in zip(order.tolist(), starts.tolist(), strict=True):
+            self.visit(*divmod(position, each), start)

@@ -1,7 +1,8 @@
 """Training of a network of look-up tables: sweeps of coordinate descent over fresh samples."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from icepop.trainer.lut4 import LutNet, Thermometer
 from icepop.trainer.lut4_descent import Descent, Sample, Voters
 from icepop.trainer.train import reproducible
 
+MAX_BITS, MAX_THRESHOLDS = 1600, 7
+"""Bits and thresholds that are chosen by default at most."""
 RAREST = 0.01
 """Bits of which one value is rarer than this are dropped."""
 
@@ -33,12 +36,15 @@ class Lut4Config:
         ``digits``, ``mnist`` or the path of an npz; see `icepop.trainer.data.load`.
     voters : int
         Look-up tables of all classes together; a multiple of the number of classes.
-    levels : tuple of float
-        Thermometer thresholds, in parts of the largest input.
+    thresholds : int or tuple of float
+        Thermometer thresholds: how many, evenly spaced over the range of the training part, or the ascending values. 0
+        takes as many as give at most `MAX_BITS` bits, up to `MAX_THRESHOLDS`.
     sweeps : int
         Visits of each voter.
     samples : int
         Samples of one sweep, originals and changed copies, at most.
+    window : int
+        Samples of a sweep, drawn for each voter, that candidates for its inputs are compared on.
     share : float
         Share of the loss, 0 to 1, that is the original samples'; the changed copies' is the rest.
     spread : float
@@ -53,14 +59,30 @@ class Lut4Config:
 
     data: str = "digits"
     voters: int = 150
-    levels: tuple[float, ...] = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)
+    thresholds: int | tuple[float, ...] = 0
     sweeps: int = 16
     samples: int = 25_000
+    window: int = 8_000
     share: float = 0.3
     spread: float = 12.0
     seed: int = 0
     augment: bool = True
     refit: bool = True
+
+    @staticmethod
+    def named(net: str, data: str, seed: int, sweeps: int | None) -> "Lut4Config":
+        """Configuration from the words of the command line: ``lut4:VOTERS``.
+
+        Raises
+        ------
+        IcepopError
+            Other words.
+        """
+        match = re.fullmatch(r"lut4:([1-9]\d{0,5})", net)
+        if match is None:
+            raise IcepopError(f"a network must be mlp or lut4:VOTERS, such as lut4:150, not '{net}'")
+        config = Lut4Config(data=data, voters=int(match[1]), seed=seed)
+        return config if sweeps is None else replace(config, sweeps=sweeps)
 
     def __post_init__(self) -> None:
         self._need(self.voters > 0, "voters", "at least 1")
@@ -68,7 +90,10 @@ class Lut4Config:
         self._need(self.samples > 1, "samples", "at least 2")
         self._need(0 <= self.share <= 1, "share", "from 0 to 1")
         self._need(self.spread > 0, "spread", "greater than 0")
-        self._need(bool(self.levels), "levels", "one or more parts of the largest input")
+        if isinstance(self.thresholds, int):
+            self._need(self.thresholds >= 0, "thresholds", "at least 0")
+        else:
+            self._need(bool(self.thresholds), "thresholds", "one or more values")
 
     def _need(self, holds: bool, name: str, what: str) -> None:
         """Say what a field must be, if it is not."""
@@ -124,7 +149,7 @@ def train_on(part: Part, data: Dataset, config: Lut4Config, report: Callable[[in
     each, rest = divmod(config.voters, data.classes)
     if rest or not each:
         raise IcepopError(f"voters must be a multiple of the {data.classes} classes, not {config.voters}")
-    encoder = Thermometer.of(part.x, data.peak * np.array(config.levels, np.float32), RAREST)
+    encoder = Thermometer.of(part.x, levels(data, config.thresholds), RAREST)
     if len(encoder) < INPUTS:
         raise IcepopError(f"voters read {INPUTS} different bits, but the inputs give only {len(encoder)} that vary")
     change = Augmentation(data.shape, data.peak, **CHANGES) if config.augment else None
@@ -134,21 +159,32 @@ def train_on(part: Part, data: Dataset, config: Lut4Config, report: Callable[[in
         for number in range(1, config.sweeps + 1):
             x, y, weights = drawn(part, config, change, rng)
             sample = Sample(encoder.bits(x), y, weights)
-            Descent(voters, sample, config.spread / config.voters**0.5).sweep(rng)
+            Descent(voters, sample, config.spread / config.voters**0.5, config.window).sweep(rng)
             report(number)
     return LutNet(data.features, encoder, voters.index, voters.tables)
+
+
+def levels(data: Dataset, thresholds: int | tuple[float, ...]) -> NDArray[np.float32]:
+    """Values of the thermometer's thresholds."""
+    if not isinstance(thresholds, int):
+        return np.array(thresholds, np.float32)
+    count = thresholds or max(1, min(MAX_THRESHOLDS, MAX_BITS // data.features))
+    return np.linspace(data.train.x.min(), data.train.x.max(), count + 2)[1:-1].astype(np.float32)
 
 
 def drawn(
     part: Part, config: Lut4Config, change: Augmentation | None, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
-    """Samples of one sweep, with labels and weights: originals, and changed copies of them."""
+    """Samples of one sweep, with labels and weights: originals, and changed copies of them, in random order."""
     limit = config.samples if change is None else config.samples // 2
     chosen = np.arange(len(part)) if len(part) <= limit else rng.choice(len(part), limit, replace=False)
     if change is None:
+        rng.shuffle(chosen)
         return part.x[chosen], part.y[chosen], np.full(len(chosen), 1 / len(chosen))
     copied = np.tile(chosen, (config.samples - len(chosen)) // len(chosen))
     copies = change(torch.from_numpy(part.x[copied])).numpy()
-    weights = [np.full(len(chosen), config.share / len(chosen)), np.full(len(copied), (1 - config.share) / len(copied))]
-    both = np.concatenate([chosen, copied])
-    return np.concatenate([part.x[chosen], copies]), part.y[both], np.concatenate(weights)
+    parts = (chosen, config.share), (copied, 1 - config.share)
+    weights = np.concatenate([np.full(len(part), share / len(part)) for part, share in parts])
+    x, y = np.concatenate([part.x[chosen], copies]), part.y[np.concatenate([chosen, copied])]
+    order = rng.permutation(len(y))
+    return x[order], y[order], weights[order]
