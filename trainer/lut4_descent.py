@@ -159,4 +159,5 @@ class Descent:
         order = rng.permutation(classes * each)
         starts = rng.integers(0, len(self.sample.y) - self.window + 1, len(order))
         for position, start in zip(order.tolist(), starts.tolist(), strict=True):
-            self.visit(*divmod(position, each), start)
+            label, number = divmod(position, each)
+            self.visit(label, number, start)
