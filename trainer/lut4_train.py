@@ -60,7 +60,7 @@ class Lut4Config:
     data: str = "digits"
     voters: int = 150
     thresholds: int | tuple[float, ...] = 0
-    sweeps: int = 16
+    sweeps: int = 12
     samples: int = 25_000
     window: int = 8_000
     share: float = 0.3

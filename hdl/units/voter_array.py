@@ -1,18 +1,18 @@
 # amaranth: UnusedElaboratable=no
 """`VoterArray`: every voter of a network of look-up tables at once, and the class with the most votes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 from amaranth import Cat, Const, EnableInserter, Module, Signal, Value
 from amaranth.utils import ceil_log2
 
-from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.lut_vote import LutVote
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.types import Beats, TensorType
+from icepop.hdl.bit_source import BitSource
 from icepop.hdl.units.base import LayerUnit, lone_registers
 from icepop.hdl.vote_count import count_cost, counted
 from icepop.hdl.winner import Contestant, played, second, tournament_cost
@@ -30,22 +30,24 @@ class VoterArray(LayerUnit):
     Parameters
     ----------
     span : Span
-        A `LutVote` and the `ArgMax` behind it.
+        A `LutVote` and the `ArgMax` behind it, and the `Encode` of integers before it if there is one; its comparisons
+        then stand in front of the voters.
     folding : Folding
-        1xK: a whole vector of K bits a beat.
+        1xK: a whole vector of K elements a beat.
     """
 
     def __init__(self, span: Span, folding: Folding):
-        op, source, result = span.ops[0], span.types[0], span.types[-1]
+        op, result = span.ops[-2], span.types[-1]
         if not isinstance(op, LutVote):
             raise TypeError(f"VoterArray takes a LutVote and an ArgMax, not {[type(op).__name__ for op in span.ops]}")
         self.op, self.folding = op, folding
-        super().__init__(Beats(source.integers, source.length, source.length), Beats(result.integers, 1, 1))
+        self.source = BitSource(span.ops, span.types)
+        super().__init__(self.source.beats(self.source.length), Beats(result.integers, 1, 1))
 
     @staticmethod
     def matches(ops: Sequence[Op], types: Sequence[TensorType]) -> int:
-        """LutVote and ArgMax."""
-        return 2 if len(ops) > 1 and isinstance(ops[0], LutVote) and isinstance(ops[1], ArgMax) else 0
+        """LutVote and ArgMax, and an Encode of integers before them."""
+        return BitSource.matches(ops, types)
 
     @staticmethod
     def foldings(span: Span) -> Iterator[Folding]:
@@ -73,14 +75,21 @@ class VoterArray(LayerUnit):
 
     @cached_property
     def cost(self) -> Resources:
-        """Different voters, counts, the tournament, and the flags of valid results."""
+        """Comparisons, different voters, counts, the tournament, and the flags of valid results."""
         classes, each = self.op.classes, self.op.voters
         parts = [count_cost(each) * classes, tournament_cost(classes, each.bit_length())]
         parts.append(Resources(lut4=1, cells=1))
         parts.append(lone_registers(self.latency))
         inverted = np.array([second(label, classes) for label in range(classes)])
         voters = different(self.op, inverted)
-        return Resources.total([*parts, Resources(lut4=voters, ff=voters, cells=voters)])
+        return Resources.total([*parts, Resources(lut4=voters, ff=voters, cells=voters), self.encoder_cost])
+
+    @property
+    def encoder_cost(self) -> Resources:
+        """Comparisons of the input's integers alone; equal ones of several bits are one."""
+        used = np.unique(self.op.index)
+        pairs = {(self.source.element[bit], self.source.level[bit]) for bit in used.tolist()}
+        return Resources.total([self.source.cost(level) for _, level in pairs])
 
     def elaborate(self, platform: object) -> Module:
         """The pipeline, which stands still while a result waits to be taken."""
@@ -93,7 +102,8 @@ class VoterArray(LayerUnit):
             following = self.o.valid if stage == self.latency - 1 else Signal(name=f"valid_{stage}")
             core.d.sync += following.eq(valid)
             valid = following
-        contestants = [self._class(core, label) for label in range(self.op.classes)]
+        bits = self._bits(m)
+        contestants = [self._class(core, label, bits) for label in range(self.op.classes)]
         for number in range(1, self.rounds + 1):
             contestants = played(core, contestants)
             if number % ROUNDS == 0 and number < self.rounds:
@@ -102,14 +112,26 @@ class VoterArray(LayerUnit):
         m.submodules.core = EnableInserter(advance)(core)
         return m
 
-    def _class(self, m: Module, label: int) -> Contestant:
+    def _bits(self, m: Module) -> dict[int, Value]:
+        """Bits that voters read, by their numbers."""
+        known: dict[tuple[int, int], Value] = {}
+        bits = {}
+        for number in np.unique(self.op.index).tolist():
+            element, level = int(self.source.element[number]), int(self.source.level[number])
+            if (element, level) not in known:
+                value = self.i.payload.word_select(element, self.source.domain.bits)
+                known[element, level] = self.source.reached(m, value, level)
+            bits[number] = known[element, level]
+        return bits
+
+    def _class(self, m: Module, label: int, bits: Mapping[int, Value]) -> Contestant:
         """Votes for one class, inverted where it is the second of its first pair."""
         inverted = second(label, self.op.classes)
-        bits = [
-            later(m, looked_up(table ^ inverted, [self.i.payload[int(bit)] for bit in chosen]))
+        voters = [
+            later(m, looked_up(table ^ inverted, [bits[number] for number in chosen.tolist()]))
             for chosen, table in zip(self.op.index[label], self.op.tables[label], strict=True)
         ]
-        score = counted(m, bits, inverted)
+        score = counted(m, voters, inverted)
         return Contestant(later(m, score), Const(label, self.output.width))
 
 

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
-from amaranth import Cat, EnableInserter, Module, Mux, Signal
+from amaranth import Cat, EnableInserter, Module, Mux, Signal, Value
 from amaranth.utils import ceil_log2
 from numpy.typing import NDArray
 
-from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.base import Op
-from icepop.compiler.ops.lut_vote import ENTRIES, INPUTS, LutVote
+from icepop.compiler.ops.lut_vote import BITS, ENTRIES, INPUTS, LutVote
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.types import Beats, TensorType, pack_words
+from icepop.hdl.bit_source import BitSource
 from icepop.hdl.input_copies import InputCopies
 from icepop.hdl.memory import Rom
 from icepop.hdl.units.base import (
@@ -26,7 +26,7 @@ from icepop.hdl.units.base import (
 )
 from icepop.hdl.vote_count import count_cost, counted
 
-MAX_LANES = 16
+MAX_BITS = 16
 """Bits a beat that are planned at most: the width of a memory."""
 PAIRS = ENTRIES // 2
 """Words of a voter's table: each holds the two entries that differ in the last input."""
@@ -47,9 +47,10 @@ class VoterScan(LayerUnit):
     Parameters
     ----------
     span : Span
-        A `LutVote` and the `ArgMax` behind it; at least four voters.
+        A `LutVote` of at least four voters and the `ArgMax` behind it, and the `Encode` of integers before it if there
+        is one: every element that comes is then compared with every level, and the buffer holds all these bits.
     folding : Folding
-        1xS: S bits a beat, fewer than the vector has.
+        1xS: S elements a beat, fewer than the vector has.
 
     Notes
     -----
@@ -58,33 +59,35 @@ class VoterScan(LayerUnit):
     """
 
     def __init__(self, span: Span, folding: Folding):
-        op, source, result = span.ops[0], span.types[0], span.types[-1]
+        op, result = span.ops[-2], span.types[-1]
         if not isinstance(op, LutVote):
             raise TypeError(f"VoterScan takes a LutVote and an ArgMax, not {[type(op).__name__ for op in span.ops]}")
         self.op, self.folding = op, folding
-        lanes = min(folding.simd, source.length - 1)
-        super().__init__(Beats(source.integers, source.length, lanes), Beats(result.integers, 1, 1))
+        self.source = BitSource(span.ops, span.types)
+        super().__init__(self.source.beats(min(folding.simd, self.source.length - 1)), Beats(result.integers, 1, 1))
         self.slots = slots(op, self.input.count)
         each = -(-op.voters // self.slots)
         self.ends = [each * (label + 1) for label in range(op.classes)]
         if self.ends[-1] == self.input.count:
             self.ends[-1] += 1
         self.steps = self.ends[-1]
-        self.buffer = InputCopies(self.input, INPUTS * self.slots)
+        width = self.input.lanes * len(self.source.levels)
+        self.buffer = InputCopies(Beats(BITS[0], self.input.count * width, width), INPUTS * self.slots)
 
     @staticmethod
     def matches(ops: Sequence[Op], types: Sequence[TensorType]) -> int:
-        """LutVote and ArgMax, with enough voters and bits."""
-        if len(ops) < 2 or not isinstance(ops[0], LutVote) or not isinstance(ops[1], ArgMax):
-            return 0
-        return 2 if ops[0].classes * ops[0].voters >= FEWEST and types[0].length > 1 else 0
+        """LutVote and ArgMax, and an Encode of integers before them, with enough voters and elements."""
+        count = BitSource.matches(ops, types)
+        vote = ops[count - 2] if count else None
+        enough = isinstance(vote, LutVote) and vote.classes * vote.voters >= FEWEST and types[0].length > 1
+        return count if enough else 0
 
     @staticmethod
     def foldings(span: Span) -> Iterator[Folding]:
-        """Up to a memory's width of bits a beat."""
-        length = span.types[0].length
-        for lanes in parallelisms(length):
-            if lanes <= min(MAX_LANES, length - 1):
+        """One element a beat, and up to a memory's width of bits."""
+        source = BitSource(span.ops, span.types)
+        for lanes in parallelisms(source.length):
+            if lanes < source.length and (lanes == 1 or lanes * len(source.levels) <= MAX_BITS):
                 yield Folding(1, lanes)
 
     @property
@@ -106,18 +109,36 @@ class VoterScan(LayerUnit):
         return order
 
     @cached_property
-    def index(self) -> Rom:
-        """Places of the inputs of each step's voters; the highest bit ends a class."""
-        bits = self.buffer.place_bits
-        place = np.array([self.buffer.place(k) for k in range(self.input.length)])
+    def places(self) -> NDArray[np.int64]:
+        """Where the inputs of each step's voters are in the buffer (steps, slots * inputs)."""
+        place = np.array(
+            [self._place(int(k), int(level)) for k, level in zip(self.source.element, self.source.level, strict=True)]
+        )
         fields = np.zeros((self.steps, self.slots, INPUTS), np.int64)
         for label, (begin, end) in enumerate(zip([0, *self.ends], self.ends, strict=False)):
             chosen = self.order[begin:end]
             fields[begin:end] = np.where(chosen[..., None] < 0, 0, place[self.op.index[label, chosen]])
-        words = pack_words(fields.reshape(self.steps, -1), bits)
+        return fields.reshape(self.steps, -1)
+
+    @property
+    def _lanes(self) -> list[int]:
+        """Different lanes that each input of each slot is read at."""
+        lane = self.places & ((1 << self.buffer.lane_bits) - 1)
+        return [len(np.unique(column)) for column in lane.T]
+
+    @cached_property
+    def index(self) -> Rom:
+        """Places of each step's inputs; the highest bit ends a class."""
+        bits = self.buffer.place_bits
+        words = pack_words(self.places, bits)
         top = 1 << (INPUTS * self.slots * bits)
         ends = {end - 1 for end in self.ends}
         return Rom(INPUTS * self.slots * bits + 1, [word | top * (step in ends) for step, word in enumerate(words)])
+
+    def _place(self, element: int, level: int) -> int:
+        """Where the buffer holds the bit of an element and a level."""
+        beat, lane = divmod(element, self.input.lanes)
+        return self.buffer.place(beat, lane * len(self.source.levels) + level)
 
     @cached_property
     def tables(self) -> list[Rom]:
@@ -142,12 +163,22 @@ class VoterScan(LayerUnit):
     def cost(self) -> Resources:
         """Buffer, memories, counters of steps and classes, the sum, and the best so far."""
         step, score, label = ceil_log2(self.steps), self.score_bits, self.output.width
-        parts = [self.buffer.cost, self.index.cost, *(table.cost for table in self.tables)]
+        parts = [
+            self.buffer.cost(self._lanes),
+            self.encoder_cost,
+            self.index.cost,
+            *(table.cost for table in self.tables),
+        ]
         parts += [counter_cells(self.steps), counter_cells(self.op.classes), lone_registers(step + self.slots)]
         parts += [Resources(lut4=1, cells=1) * self.slots, count_cost(self.slots), adder_cells(score)]
         # the best score and its class are loaded as they are; the comparison inverts one side
         parts += [lone_registers(score + label), adder_cells(score), lone_registers(7), registered_cells(8)]
         return Resources.total(parts)
+
+    @property
+    def encoder_cost(self) -> Resources:
+        """Comparisons of the input's integers alone: every level for every lane."""
+        return Resources.total([self.source.cost(k) for k in range(len(self.source.levels))]) * self.input.lanes
 
     def elaborate(self, platform: object) -> Module:
         """The pipeline, which stands still while a result waits to be taken, behind the buffer."""
@@ -157,7 +188,7 @@ class VoterScan(LayerUnit):
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
             buffer.i.valid.eq(self.i.valid),
-            buffer.i.payload.eq(self.i.payload),
+            buffer.i.payload.eq(self._compared(m)),
             self.i.ready.eq(buffer.i.ready),
             buffer.en.eq(advance),
         ]
@@ -166,6 +197,11 @@ class VoterScan(LayerUnit):
         self._winner(core, vote, valid, last)
         m.submodules.core = EnableInserter(advance)(core)
         return m
+
+    def _compared(self, m: Module) -> Value:
+        """Bits of a beat: for each lane, whether it reaches each level."""
+        lanes = [self.i.payload.word_select(k, self.source.domain.bits) for k in range(self.input.lanes)]
+        return Cat(self.source.reached(m, lane, level) for lane in lanes for level in range(len(self.source.levels)))
 
     def _votes(self, m: Module) -> tuple[Signal, Signal, Signal]:
         """Count through the steps; returns the votes of one, three cycles later, and whether it ends its class."""

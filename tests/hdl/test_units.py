@@ -4,7 +4,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from lut_networks import random_vote
+from lut_networks import encoded_vote, random_vote
 from networks import binary_mlp
 
 from icepop.boards.synthesis import synthesize
@@ -33,6 +33,12 @@ POOL += [
     )
 ]
 """Graphs whose ops the units are tried on; a new unit needs one here that it matches."""
+POOL += [
+    encoded_vote(np.random.default_rng(seed), domain, elements, classes, each)
+    for seed, (domain, elements, classes, each) in enumerate(
+        [(Domain(0, 31), 16, 10, 7), (Domain(-128, 127), 9, 3, 4), (Domain(0, 255), 21, 4, 6)]
+    )
+]
 
 
 def spans(kind: type[LayerUnit]) -> list[Span]:
