@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from amaranth import Const, Module, Mux, Signal, Value
+from amaranth import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import connect, flipped
+from lut_networks import random_vote
 
 from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.dense import Dense
+from icepop.compiler.ops.lut_vote import LutVote
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Span
 from icepop.compiler.types import BIPOLAR, Beats, Domain, TensorType
@@ -18,6 +20,8 @@ from icepop.hdl.popcount import Popcount
 from icepop.hdl.units.argmax_scan import ArgmaxScan
 from icepop.hdl.units.base import StreamUnit
 from icepop.hdl.units.gearbox import Pack, Unpack
+from icepop.hdl.units.voter_array import VoterArray
+from icepop.hdl.units.voter_scan import VoterScan
 from icepop.hdl.units.xnor_dense import XnorDense
 from icepop.sim.formal import counterexample
 from icepop.sim.specifications import Function, PopcountSpec, StreamSpec
@@ -160,6 +164,28 @@ def scan() -> ArgmaxScan:
     return ArgmaxScan(Span((ArgMax("argmax", ("x",)),), types), Folding())
 
 
+VOTES = random_vote(np.random.default_rng(0), 4, 2, 2)
+
+
+def voting(kind: type[VoterArray] | type[VoterScan], folding: Folding) -> Callable[[], StreamUnit]:
+    """Two classes of two voters over four bits."""
+    return lambda: kind(Span(VOTES.ops[1:], tuple(VOTES.types[op.name] for op in VOTES.ops)), folding)
+
+
+def elected(elements: Sequence[Value]) -> Sequence[Value]:
+    """Class with the most votes."""
+    vote = VOTES.ops[1]
+    assert isinstance(vote, LutVote)
+    scores = [
+        sum(
+            Array(table.tolist())[Cat(elements[bit] for bit in chosen.tolist())]
+            for chosen, table in zip(index, tables, strict=True)
+        )
+        for index, tables in zip(vote.index, vote.tables, strict=True)
+    ]
+    return [scores[1] > scores[0]]
+
+
 UNITS: dict[str, tuple[Callable[[], StreamUnit], Function, int]] = {
     "pack": (lambda: Pack(Beats(Domain(0, 3), 4, 1), 2), same, 14),
     "pack with padding": (lambda: Pack(Beats(Domain(0, 3), 5, 1), 2), same, 16),
@@ -170,6 +196,8 @@ UNITS: dict[str, tuple[Callable[[], StreamUnit], Function, int]] = {
     "dense, one beat": (*layer(3, Folding(2, 3), True), 16),
     "dense, one group": (*layer(3, Folding(3, 2), True), 16),
     "dense, no threshold": (*layer(3, Folding(3, 2), False), 14),
+    "voters at once": (voting(VoterArray, Folding(1, 4)), elected, 10),
+    "voters, scanned": (voting(VoterScan, Folding(1, 2)), elected, 12),
 }
 
 
