@@ -2,8 +2,9 @@
 
 from icepop.compiler.graph import Graph
 from icepop.compiler.passes.orient import orient
+from icepop.compiler.passes.threshold_encodes import threshold_encodes
 
-PASSES = (orient,)
+PASSES = (threshold_encodes, orient)
 
 
 def lower(graph: Graph) -> Graph:

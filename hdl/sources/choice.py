@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Which source brings a layer's beats."""
 
 from icepop.compiler.ops.conv import Conv
