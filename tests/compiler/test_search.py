@@ -297,7 +297,8 @@ def test_an_interval_that_no_folding_reaches() -> None:
 
 def test_an_op_without_a_unit() -> None:
     graph = Graph((Input("x", (), TensorType((4,), Domain(0, 3))), Dense("fc", ("x",), np.ones((3, 4), np.int64))))
-    with says(PlanError, "layer 'fc' (Dense on [0, 3]) has no hardware unit; units are: ArgmaxScan, XnorDense"):
+    units = "ArgmaxScan, VoterArray, VoterScan, XnorDense"
+    with says(PlanError, f"layer 'fc' (Dense on [0, 3]) has no hardware unit; units are: {units}"):
         search(graph, "x", unit_library(), "board", UNBOUNDED)
 
 
