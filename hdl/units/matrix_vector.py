@@ -81,8 +81,8 @@ class MatrixVector(LayerUnit):
     @staticmethod
     def matches(span: Span) -> int:
         """A layer with a product for its weights, and a threshold of one level if one follows."""
-        op, source = span.ops[0], span.input
-        if not isinstance(op, LINEAR) or not products(op, source.shape, source.integers, 1):
+        op = span.ops[0]
+        if not isinstance(op, LINEAR) or not products(op, span.input.shape, span.input.integers, 1):
             return 0
         if isinstance(op, Conv) and (len(op.window.kernel) > 2 or op.groups > 1 == op.weights.shape[1]):
             return 0  # no windows of more axes; a row for each channel alone reads too little to share
