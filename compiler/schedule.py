@@ -278,7 +278,7 @@ def output(pipeline: Pipeline) -> Process:
 
 def steps(timing: Timing, streams: Sequence[Wire], pipeline: Pipeline, freed: Sequence[Times]) -> Process:
     """Do step after step, each when its inputs are there."""
-    lasts = [int(inlet.needs[-1]) for inlet in timing.inlets]
+    lasts = [inlet.count for inlet in timing.inlets]
     needs = [inlet.needs.tolist() for inlet in timing.inlets]
     frees = [None if inlet.frees is None else inlet.frees.tolist() for inlet in timing.inlets]
     program = list(zip(timing.cycles.tolist(), timing.emits.tolist(), strict=True))

@@ -187,8 +187,8 @@ def too_large(finder: Search, goal: Goal, remedy: str) -> PlanError:
     reached = bisect_left(intervals, True, key=lambda each: finder.cheapest(each, EBR_PRICES[0]) is not None)
     if reached == len(intervals):
         return PlanError(
-            "the given foldings cannot be joined: a layer with more lanes than the next one takes must have "
-            "at least as many cycles between two results as its lanes take to pass; lower its pe"
+            "the given foldings leave gaps at the ends of the pipeline: simd must divide the channels of what is "
+            "streamed in, and pe those of the result"
         )
     if chain is None:
         return PlanError(f"no folding reaches an interval of {interval} cycles; ask for {intervals[reached]} or more")

@@ -17,9 +17,10 @@ from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.timing import Timing
 from icepop.compiler.types import Beats, unpack_words
-from icepop.hdl.comparison import Comparison, comparison_cost, comparison_latency
+from icepop.hdl.comparator import compare_cost, delay, reaches
 from icepop.hdl.layer_products import products, shared_cost, worthwhile
 from icepop.hdl.memory import LUT_DEPTH, Rom, lut_memory_cost, memory_cost
+from icepop.hdl.pipeline import behind
 from icepop.hdl.processing import ProcessingElement, Row
 from icepop.hdl.products.base import Product
 from icepop.hdl.row_numbers import RowNumbers
@@ -81,10 +82,10 @@ class MatrixVector(LayerUnit):
     @staticmethod
     def matches(span: Span) -> int:
         """A layer with a product for its weights, and a threshold of one level if one follows."""
-        op = span.ops[0]
-        if not isinstance(op, LINEAR) or not products(op, span.input.shape, span.input.integers, 1):
+        op, source = span.ops[0], span.inputs[0]
+        if not isinstance(op, LINEAR) or not products(op, source.shape, source.integers, 1):
             return 0
-        if isinstance(op, Conv) and (len(op.window.kernel) > 2 or op.groups > 1 == op.weights.shape[1]):
+        if isinstance(op, Conv) and (len(op.window.kernel) > 2 or 1 < op.groups == len(op.weights) == source.shape[0]):
             return 0  # no windows of more axes; a row for each channel alone reads too little to share
         return 2 if len(span.ops) > 1 and single(span.ops[1]) else 1
 
@@ -147,7 +148,7 @@ class MatrixVector(LayerUnit):
     @property
     def latency(self) -> int:
         """Cycles from taking a row's last beat to its result: memory, row, comparison."""
-        return 1 + self.row.latency + (comparison_latency(self.target_bits) if self.target_bits else 0)
+        return 1 + self.row.latency + (1 + delay(self.target_bits) if self.target_bits else 0)
 
     @cached_property
     def timing(self) -> Timing:
@@ -168,11 +169,11 @@ class MatrixVector(LayerUnit):
 
     @cached_property
     def numbers(self) -> RowNumbers | None:
-        """What each row is compared with, or starts from; None where it is neither."""
+        """The complement of what each row is compared with, or what it starts from; None where it is neither."""
         in_lut = self.folding.weights == "lut"
         if self.threshold is not None:
             targets = self.tiling.by_tile(self.sums.targets(self.threshold), self.sums.largest + 1)
-            return RowNumbers(targets, self.target_bits, in_lut)
+            return RowNumbers((1 << self.target_bits) - 1 - targets, self.target_bits, in_lut)
         return RowNumbers(self.tiling.by_tile(self.sums.starts, 0), self.row.bits, in_lut) if self.row.starts else None
 
     @cached_property
@@ -180,8 +181,9 @@ class MatrixVector(LayerUnit):
         """Everything that `elaborate` makes."""
         pe, vectors = self.folding.pe, isinstance(self.source, VectorSource)
         parts = [self.source.cost, sequencer_cost(self.tiling, vectors), self._products_cost, self.row.cost * pe]
+        parts.append(self.product.shared)
         if self.target_bits:
-            parts.append(comparison_cost(self.target_bits) * pe)
+            parts.append((compare_cost(self.target_bits) + registered_cells(1)) * pe)
         if self.numbers:
             parts.append(self.numbers.cost)
         flags = 1 + self.row.latency
@@ -247,9 +249,7 @@ class MatrixVector(LayerUnit):
             ]
             number = numbers.data.word_select(k, numbers.bits) if numbers else None
             if self.target_bits:
-                core.submodules[f"comparison_{k}"] = comparison = Comparison(self.target_bits)
-                core.d.comb += [comparison.a.eq(element.o), comparison.b.eq(number)]
-                results.append(comparison.o)
+                results += behind(core, reaches(core, element.o, number, self.target_bits))
             else:
                 if number is not None:
                     core.d.comb += element.start.eq(number)
