@@ -26,6 +26,9 @@ from icepop.compiler.samples import read_samples
 COLUMNS = {"LUT4": "lut4", "flip-flops": "ff", "logic cells": "cells", "EBR": "ebr"}
 """What a build is compared by, and where `Resources` holds it."""
 
+CORE = "accelerator.v"
+"""The accelerator alone, for somebody's own design."""
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -115,16 +118,15 @@ def compile_(
 ) -> int:
     """Plan the hardware: the plan as a table, plan.json, and the accelerator's Verilog."""
     from icepop.hdl.accelerator import Accelerator
-    from icepop.sim.verilog import verilog
+    from icepop.sim.core import core
 
     out = Output(json)
     network = load_network(model, input, plan)
     made = planned(network, board, interval, plan)
     out.plan(made)
-    text = verilog(Accelerator(network.lowered, made), "accelerator")
-    write_text(output / "accelerator.sv", text)
+    write_text(output / CORE, core(Accelerator(network.lowered, made)))
     write_text(output / "plan.json", made.to_json())
-    out.say(f"wrote {output / 'plan.json'} and {output / 'accelerator.sv'}")
+    out.say(f"wrote {output / 'plan.json'} and {output / CORE}")
     out.result(interval=made.interval, latency=made.latency, cells=made.cost.cells, ebr=made.cost.ebr)
     return out.finish()
 
