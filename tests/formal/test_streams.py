@@ -28,6 +28,7 @@ from icepop.sim.specifications import End, Function, StreamSpec, golden_function
 
 pytestmark = pytest.mark.formal
 
+
 class Join(wiring.Component):
     """A beat of each input side by side."""
 

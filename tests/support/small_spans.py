@@ -121,7 +121,9 @@ LAYERS: dict[str, tuple[Span, Folding]] = {
         Folding(1, 1),
     ),
     "even thresholds": (
-        chain(TensorType((2,), Domain(0, 15)), reached([[2, 4, 6, 8, 10, 12, 14], [1, 2, 3, 4, 5, 6, 7]], Domain(0, 7))),
+        chain(
+            TensorType((2,), Domain(0, 15)), reached([[2, 4, 6, 8, 10, 12, 14], [1, 2, 3, 4, 5, 6, 7]], Domain(0, 7))
+        ),
         Folding(1, 1),
     ),
     "scores": (scores(TWO_BITS, [1, -2, 3], [0, 7, 1]), Folding(2, 2)),
