@@ -140,7 +140,7 @@ def family(case: Case) -> tuple[str, str]:
 
 
 def twins() -> list[tuple[str, str]]:
-    """Each case with the faults that it has of its family's, dealt out so that every case and every fault has its turn."""
+    """Each case with its share of its family's faults: every case and every fault has its turn."""
     families: dict[tuple[str, str], list[str]] = {}
     for name, case in CASES.items():
         families.setdefault(family(case), []).append(name)
