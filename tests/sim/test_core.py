@@ -66,8 +66,8 @@ endmodule
 
 
 def dense() -> Graph:
-    """Layers of several bits, whose input has a padded last beat."""
-    return mixed_mlp(np.random.default_rng(7), [22, 9, 5])
+    """Layers of several bits, the accumulators for a result; the last beat of its input is padded."""
+    return mixed_mlp(np.random.default_rng(0), [22, 9, 5])
 
 
 def convolutional() -> Graph:
