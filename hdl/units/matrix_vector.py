@@ -90,7 +90,8 @@ class MatrixVector(LayerUnit):
         if self.turning and not (self.threshold and waits(self.op, tiling) and tiling.groups == 1):
             raise PlanError(
                 f"layer '{self.op.name}' cannot be folded {folding}: only a layer without windows that ends in a "
-                "single threshold, and takes several beats and groups of rows, is summed in turns; choose another buffer"
+                "single threshold, and takes several beats and groups of rows, is summed in turns; "
+                "choose another buffer"
             )
 
     @staticmethod
