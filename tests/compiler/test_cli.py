@@ -82,7 +82,7 @@ def test_compile_writes_a_plan_that_sim_takes_back(
     folder = tmp_path / "out"
     assert run(["compile", model, "-o", str(folder), "--interval", "30", "--json"]) == 0
     planned = last_json(capsys)
-    assert sorted(path.name for path in folder.iterdir()) == ["accelerator.sv", "plan.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["accelerator.v", "plan.json"]
     assert run(["sim", model, data, "--plan", str(folder / "plan.json"), "--backend", "amaranth", "--json"]) == 0
     found = last_json(capsys)
     assert (found["exact"], found["total"], found["ok"]) == (7, 7, True)
