@@ -82,7 +82,7 @@ def affine(lines: Sequence[Line], which: IntArray) -> Affine:
     return Affine(tuple(numbers), merged[which] if len(numbers) > 1 else np.float64(0))
 
 
-def compact(array: NDArray[np.float64]) -> NDArray[np.float64]:
+def compact(array: NDArray[Any]) -> NDArray[Any]:
     """Array without the axes along which it does not vary, which keep length 1."""
     for axis in range(array.ndim):
         first = array.take([0], axis)

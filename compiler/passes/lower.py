@@ -2,9 +2,10 @@
 
 from icepop.compiler.graph import Graph
 from icepop.compiler.passes.orient import orient
+from icepop.compiler.passes.threshold_clips import threshold_clips
 from icepop.compiler.passes.threshold_encodes import threshold_encodes
 
-PASSES = (threshold_encodes, orient)
+PASSES = (threshold_encodes, threshold_clips, orient)
 
 
 def lower(graph: Graph) -> Graph:
