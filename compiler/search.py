@@ -124,7 +124,7 @@ class Task:
         return self.mixed(**frugal) if len(frugal) == 2 else None
 
     def mixed(self, cells: Chain, ebr: Chain) -> Chain | None:
-        """Of two chains, of which one needs few cells and the other few EBR, the first with as much of the second as fits.
+        """The chain that needs few cells, with as many units of the one that needs few EBR as it takes to fit.
 
         What no single price finds: layers that are alike change their mind at one price all together.
         """
@@ -132,8 +132,8 @@ class Task:
         for k, (mine, other) in enumerate(zip(cells.placed, ebr.placed, strict=True)):
             if mine.unit.inputs == other.unit.inputs and Stream.of(mine.unit) == Stream.of(other.unit):
                 placed[k] = replace(mine, unit=other.unit)
-                units = [unit for each in placed for unit in (each.unit, *(box for way in each.gearboxes for box in way))]
-                cost = Resources.total([unit.cost for unit in units])
+                boxes = [box for each in placed for way in each.gearboxes for box in way]
+                cost = Resources.total([unit.cost for unit in (*(each.unit for each in placed), *boxes)])
                 if self.goal.fits(cost):
                     return Chain(tuple(placed), cost)
         return None

@@ -51,10 +51,10 @@ MAX_LUT_WEIGHTS = 8192
 class MatrixVector(LayerUnit):
     """A `Dense` or a `Conv`, and the threshold that follows if it has a single level.
 
-    ``pe`` rows are computed at once, ``simd`` columns a cycle. Either outputs are held still, and the beats of a vector,
-    or of a window, are read again for every group of rows (folding as in FINN, Umuroglu et al. 2017). Or inputs are
-    held still, buffered ``in sums``: a beat is added to the sums of all groups of rows, one group a cycle, before the
-    next beat comes. Then no input waits in a memory, but every row has an accumulator. An accumulator is a sum
+    ``pe`` rows are computed at once, ``simd`` columns a cycle. Either outputs are held still, and the beats of a
+    vector, or of a window, are read again for every group of rows (folding as in FINN, Umuroglu et al. 2017). Or inputs
+    are held still, buffered ``in sums``: a beat is added to the sums of all groups of rows, one group a cycle, before
+    the next beat comes. Then no input waits in a memory, but every row has an accumulator. An accumulator is a sum
     of bits, ``acc = gain * S + bias``; of products of signs that is XNOR-popcount (XNOR-Net, Rastegari et al. 2016).
     Where a threshold follows, ``acc >= t`` is ``S >= ceil((t - bias) / gain)``.
 
@@ -89,8 +89,9 @@ class MatrixVector(LayerUnit):
         self.turning = folding.buffer == "sums"
         if self.turning and not (self.threshold and waits(self.op, tiling) and tiling.groups == 1):
             raise PlanError(
-                f"layer '{self.op.name}' cannot be folded {folding}: only a layer without windows that ends in a single "
-                "threshold, and takes several beats and groups of rows, is summed in turns; choose another buffer"
+                f"layer '{self.op.name}' cannot be folded {folding}: only a layer without windows that ends in a "
+                "single threshold, and takes several beats and groups of rows, is summed in turns; "
+                "choose another buffer"
             )
 
     @staticmethod
@@ -154,7 +155,9 @@ class MatrixVector(LayerUnit):
         several, pitch = self.tiling.depth > 1, self.folding.pitch
         if self.threshold is not None:
             turns = self.tiling.tiles if self.turning else 1
-            return Row(self.product, self.input.width, self.sums.largest.bit_length(), several, pitch=pitch, turns=turns)
+            return Row(
+                self.product, self.input.width, self.sums.largest.bit_length(), several, pitch=pitch, turns=turns
+            )
         sums = self.sums
         return Row(self.product, self.input.width, sums.bits, several, bool(sums.starts.any()), sums.shift, pitch)
 
