@@ -1,6 +1,6 @@
 """FIFOs that end long runs of units whose readys follow each other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from icepop.compiler.layers import Unit, UnitLibrary
 from icepop.compiler.pipeline import QUEUE, Draft
@@ -15,7 +15,7 @@ class Step:
     """A unit without a buffer, of so many lanes."""
 
     lanes: int
-    cost: Resources = Resources()
+    cost: Resources = field(default_factory=Resources)
 
     @property
     def output(self) -> Beats:
