@@ -52,10 +52,10 @@ def test_a_short_run_is_left_alone() -> None:
 
 def test_a_long_run_is_cut_where_it_is_narrowest() -> None:
     draft = chain(4, 4, 2, 4)
-    assert eased(draft) == ["s0", "s1", "s2", "queue s3", "s3"]
+    assert eased(draft) == ["s0", "s1", "s2", "queue behind s2", "s3"]
     assert draft.stages[3].feeds == (Feed("s2"),)
     assert draft.stages[3].depths == (QUEUE,)
-    assert draft.stages[4].feeds == (Feed("queue s3"),)
+    assert draft.stages[4].feeds == (Feed("queue behind s2"),)
 
 
 def test_every_long_run_is_cut_and_a_beat_a_cycle_still_passes() -> None:
