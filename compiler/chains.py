@@ -13,15 +13,32 @@ from icepop.compiler.types import Beats
 
 @dataclass(frozen=True)
 class Stream:
-    """What a gearbox has to know of the stream before it."""
+    """What a gearbox has to know of the stream before it.
+
+    Parameters
+    ----------
+    beats : Beats
+        Its layout.
+    gaps : tuple of (int, int)
+        Numbers of cycles between two beats, and how often each occurs in a sample.
+    """
 
     beats: Beats
-    spacing: int
+    gaps: tuple[tuple[int, int], ...]
 
     @staticmethod
     def of(unit: Unit) -> "Stream":
         """Stream that a unit gives."""
-        return Stream(unit.output, unit.timing.spacing)
+        return Stream(unit.output, unit.timing.gaps)
+
+    @staticmethod
+    def steady(beats: Beats) -> "Stream":
+        """Stream of a beat a cycle."""
+        return Stream(beats, ((1, beats.count),))
+
+    def interval(self, pace: int) -> int:
+        """Cycles a sample of a unit whose beats are taken no faster than one in so many cycles: it waits meanwhile."""
+        return sum(count * max(gap, pace) for gap, count in self.gaps)
 
 
 @dataclass(frozen=True)
@@ -66,13 +83,21 @@ class Search:
     def intervals(self) -> list[int]:
         """Every interval that some choice, or a gearbox between two, has, ascending."""
         found = {unit.timing.interval for units in self.choices for unit in units}
-        givers = {layer.result: units for layer, units in zip(self.layers, self.choices, strict=True)}
+        given = self._givable()
         for layer, units in zip(self.layers, self.choices, strict=True):
             for k, source in enumerate(layer.sources):
                 lanes = {unit.inputs[k].lanes for unit in units}
-                outputs = {unit.output for unit in givers.get(source, ())}
-                found |= {box.timing.interval for beats in outputs for n in lanes for box in self.join(beats, n)}
-        return sorted(found)
+                found |= {self.links(stream, n).interval for stream in given[source] for n in lanes}
+        return sorted(found - {NO_LINK.interval})
+
+    def _givable(self) -> dict[str, set[Stream]]:
+        """Every stream that may carry each result, and the pipeline's input."""
+        given: dict[str, set[Stream]] = {}
+        for layer, units in zip(self.layers, self.choices, strict=True):
+            for k, source in enumerate(layer.sources):
+                given.setdefault(source, {Stream.steady(unit.inputs[k]) for unit in units})
+            given[layer.result] = {Stream.of(unit) for unit in units}
+        return given
 
     def cheapest(self, interval: int, ebr_price: int) -> Chain | None:
         """Layers at the least price in which every stage has at most this interval; None if a layer has no such unit.
@@ -89,7 +114,7 @@ class Search:
                 given[placed.layer.result] = Stream.of(placed.unit)
             first = best.placed[0]
             for source, beats in zip(first.layer.sources, first.unit.inputs, strict=True):
-                given.setdefault(source, Stream(beats, 1))
+                given.setdefault(source, Stream.steady(beats))
             done = Chain(done.placed + best.placed, done.cost + best.cost)
         return done
 
@@ -165,7 +190,7 @@ class Search:
         for unit in self.choices[k]:
             gapless = all(beats.gapless for beats, end in zip(unit.inputs, outside, strict=True) if end)
             if unit.timing.interval <= interval and gapless and (unit.output.gapless or not last):
-                streams = (*(beats.lanes for beats in unit.inputs), unit.output.lanes, unit.timing.spacing)
+                streams = (*(beats.lanes for beats in unit.inputs), unit.output.lanes, unit.timing.gaps)
                 value = price(unit.cost, ebr_price)
                 if streams not in best or value < best[streams][0]:
                     best[streams] = (value, unit)
@@ -174,14 +199,14 @@ class Search:
     def _link(self, source: Stream | None, beats: Beats, interval: int) -> "Link | None":
         """Gearboxes from a stream to a unit's input; None where they could not keep up."""
         link = NO_LINK if source is None else self.links(source, beats.lanes)
-        return link if link is not None and link.interval <= interval else None
+        return link if link.interval <= interval else None
 
-    def _links(self, source: Stream, lanes: int) -> "Link | None":
+    def _links(self, source: Stream, lanes: int) -> "Link":
         """The same for any interval."""
         between = tuple(self.join(source.beats, lanes))
-        if between and source.beats.count > 1 and between[0].timing.pace > source.spacing:
-            return None
-        longest = max((box.timing.interval for box in between), default=0)
+        longest = max((box.timing.interval for box in between), default=NO_LINK.interval)
+        if between:
+            longest = max(longest, source.interval(between[0].timing.pace))
         return Link(between, Resources.total([box.cost for box in between]), longest)
 
 
@@ -196,7 +221,7 @@ class Link:
     cost : Resources
         Of all.
     interval : int
-        Of the slowest; 0 without any.
+        Of the slowest, or of what is before where that has to wait for them; 0 without any.
     """
 
     gearboxes: tuple[Unit, ...]

@@ -41,6 +41,9 @@ from icepop.compiler.plan import Plan
 from icepop.compiler.project import MODEL, PLAN, Network, load_network, make_plan
 from icepop.compiler.samples import read_samples
 
+CORE = "accelerator.v"
+"""The accelerator alone, for somebody's own design."""
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -55,26 +58,40 @@ def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="QONNX file to write")],
     data: Annotated[str, typer.Option(help="digits, mnist, or an npz")] = "digits",
     save_test: Annotated[Path | None, typer.Option(help="npz to write the test samples to")] = None,
+    net: Annotated[str, typer.Option(help="mlp, or lut4:VOTERS for look-up tables that vote")] = "mlp",
     hidden: Annotated[list[int], typer.Option(min=1, help="width of a hidden layer; repeat for more layers")] = [128],  # noqa: B006
     epochs: Annotated[int | None, typer.Option(min=1, help="passes over the training data")] = None,
     seed: Annotated[int, typer.Option(help="of weights, order and augmentation")] = 0,
     json: Json = False,
 ) -> int:
-    """Train a binarized network and write it as QONNX."""
-    from icepop.trainer.export import save
-    from icepop.trainer.train import TrainConfig
-    from icepop.trainer.train import train as fit
-
+    """Train a network, binarized or of look-up tables, and write it as ONNX."""
     out = Output(json)
-    config = TrainConfig(data=data, hidden=tuple(hidden), seed=seed)
-    if epochs is not None:
-        config = replace(config, epochs=epochs)
+    result: Any
     with progress() as report:
-        result = fit(config, lambda epoch: report("training epochs", epoch.number, epoch.count))
-    save(result.model, output)
+        if net == "mlp":
+            from icepop.trainer.export import save
+            from icepop.trainer.train import TrainConfig
+            from icepop.trainer.train import train as fit
+
+            config = TrainConfig(data=data, hidden=tuple(hidden), seed=seed)
+            if epochs is not None:
+                config = replace(config, epochs=epochs)
+            result = fit(config, lambda epoch: report("training epochs", epoch.number, epoch.count))
+            save(result.model, output)
+        else:
+            from icepop.trainer.lut4_export import save as save_net
+            from icepop.trainer.lut4_train import Lut4Config
+            from icepop.trainer.lut4_train import train as descend
+
+            result = descend(
+                Lut4Config.named(net, data=data, seed=seed, sweeps=epochs),
+                lambda done, count: report("training sweeps", done, count),
+            )
+            save_net(result.net, output)
     if save_test is not None:
         result.data.save_test(save_test)
-    out.say(f"torch: validation accuracy {result.val_accuracy:.2%}, test accuracy {result.test_accuracy:.2%}")
+    who = "torch" if net == "mlp" else "numpy"
+    out.say(f"{who}: validation accuracy {result.val_accuracy:.2%}, test accuracy {result.test_accuracy:.2%}")
     out.say(f"wrote {output}" + (f" and {save_test}" if save_test else ""))
     out.result(val_accuracy=result.val_accuracy, test_accuracy=result.test_accuracy, model=str(output))
     return out.finish()
@@ -122,7 +139,7 @@ def compile_(
 ) -> int:
     """Plan the hardware: the plan as a table, plan.json, and the accelerator's Verilog."""
     from icepop.hdl.accelerator import Accelerator
-    from icepop.sim.verilog import verilog
+    from icepop.sim.core import core
 
     out = Output(json)
     network = load_network(model, input, plan)
@@ -132,10 +149,9 @@ def compile_(
     if why:
         for line in reasons(network, board, made, wishes):
             out.say(line)
-    text = verilog(Accelerator(network.lowered, made), "accelerator")
-    write_text(output / "accelerator.sv", text)
+    write_text(output / CORE, core(Accelerator(network.lowered, made)))
     write_text(output / "plan.json", made.to_json())
-    out.say(f"wrote {output / 'plan.json'} and {output / 'accelerator.sv'}")
+    out.say(f"wrote {output / 'plan.json'} and {output / CORE}")
     out.result(interval=made.interval, latency=made.latency, cells=made.cost.cells, ebr=made.cost.ebr)
     return out.finish()
 

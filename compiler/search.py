@@ -124,7 +124,7 @@ class Task:
         return self.mixed(**frugal) if len(frugal) == 2 else None
 
     def mixed(self, cells: Chain, ebr: Chain) -> Chain | None:
-        """The chain that needs few cells, with as many units of the one that needs few EBR as it takes to fit.
+        """Of two chains, one with few cells and one with few EBR, the first with as much of the second as fits.
 
         What no single price finds: layers that are alike change their mind at one price all together.
         """
@@ -132,8 +132,10 @@ class Task:
         for k, (mine, other) in enumerate(zip(cells.placed, ebr.placed, strict=True)):
             if mine.unit.inputs == other.unit.inputs and Stream.of(mine.unit) == Stream.of(other.unit):
                 placed[k] = replace(mine, unit=other.unit)
-                boxes = [box for each in placed for way in each.gearboxes for box in way]
-                cost = Resources.total([unit.cost for unit in (*(each.unit for each in placed), *boxes)])
+                units = [
+                    unit for each in placed for unit in (each.unit, *(box for way in each.gearboxes for box in way))
+                ]
+                cost = Resources.total([unit.cost for unit in units])
                 if self.goal.fits(cost):
                     return Chain(tuple(placed), cost)
         return None
@@ -225,8 +227,8 @@ def too_large(finder: Search, goal: Goal, remedy: str) -> PlanError:
     reached = bisect_left(intervals, True, key=lambda each: finder.cheapest(each, EBR_PRICE) is not None)
     if reached == len(intervals):
         return PlanError(
-            "the given foldings cannot be joined: a layer with more lanes than the next one takes must have "
-            "at least as many cycles between two results as its lanes take to pass; lower its pe"
+            "the given foldings leave gaps at the ends of the pipeline: simd must divide the channels of what is "
+            "streamed in, and pe those of the result"
         )
     if chain is None:
         return PlanError(f"no folding reaches an interval of {interval} cycles; ask for {intervals[reached]} or more")

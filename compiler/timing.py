@@ -72,10 +72,11 @@ class Timing:
         return max(int(self.cycles.sum()), *(inlet.count for inlet in self.inlets))
 
     @cached_property
-    def spacing(self) -> int:
-        """Fewest cycles between two beats that the unit gives."""
+    def gaps(self) -> tuple[tuple[int, int], ...]:
+        """Numbers of cycles between two beats that the unit gives, when nothing waits, and how often each occurs."""
         ends = np.cumsum(self.cycles)[self.emits]
-        return int(np.diff(ends, append=ends[0] + self.interval).min())
+        gaps, counts = np.unique(np.diff(ends, append=ends[0] + self.interval), return_counts=True)
+        return tuple(zip(gaps.tolist(), counts.tolist(), strict=True))
 
     @cached_property
     def pace(self) -> int:

@@ -51,10 +51,10 @@ MAX_LUT_WEIGHTS = 8192
 class MatrixVector(LayerUnit):
     """A `Dense` or a `Conv`, and the threshold that follows if it has a single level.
 
-    ``pe`` rows are computed at once, ``simd`` columns a cycle. Either outputs are held still, and the beats of a
-    vector, or of a window, are read again for every group of rows (folding as in FINN, Umuroglu et al. 2017). Or inputs
-    are held still, buffered ``in sums``: a beat is added to the sums of all groups of rows, one group a cycle, before
-    the next beat comes. Then no input waits in a memory, but every row has an accumulator. An accumulator is a sum
+    ``pe`` rows are computed at once, ``simd`` columns a cycle. Either outputs are held still, and a vector's or a
+    window's beats are read again for every group of rows (folding as in FINN, Umuroglu et al. 2017). Or inputs are
+    held still, buffered ``in sums``: a beat is added to the sums of all groups of rows, one group a cycle, before the
+    next beat comes. Then no input waits in a memory, but every row has an accumulator. An accumulator is a sum
     of bits, ``acc = gain * S + bias``; of products of signs that is XNOR-popcount (XNOR-Net, Rastegari et al. 2016).
     Where a threshold follows, ``acc >= t`` is ``S >= ceil((t - bias) / gain)``.
 
@@ -97,10 +97,10 @@ class MatrixVector(LayerUnit):
     @staticmethod
     def matches(span: Span) -> int:
         """A layer with a product for its weights, and a threshold of one level if one follows."""
-        op = span.ops[0]
-        if not isinstance(op, LINEAR) or not products(op, span.input.shape, span.input.integers, 1):
+        op, source = span.ops[0], span.inputs[0]
+        if not isinstance(op, LINEAR) or not products(op, source.shape, source.integers, 1):
             return 0
-        if isinstance(op, Conv) and (len(op.window.kernel) > 2 or op.groups > 1 == op.weights.shape[1]):
+        if isinstance(op, Conv) and (len(op.window.kernel) > 2 or 1 < op.groups == len(op.weights) == source.shape[0]):
             return 0  # no windows of more axes; a row for each channel alone reads too little to share
         return 2 if len(span.ops) > 1 and single(span.ops[1]) else 1
 

@@ -82,7 +82,7 @@ def test_compile_writes_a_plan_that_sim_takes_back(
     folder = tmp_path / "out"
     assert run(["compile", model, "-o", str(folder), "--interval", "30", "--json"]) == 0
     planned = last_json(capsys)
-    assert sorted(path.name for path in folder.iterdir()) == ["accelerator.sv", "plan.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["accelerator.v", "plan.json"]
     assert run(["sim", model, data, "--plan", str(folder / "plan.json"), "--backend", "amaranth", "--json"]) == 0
     found = last_json(capsys)
     assert (found["exact"], found["total"], found["ok"]) == (7, 7, True)
@@ -153,7 +153,7 @@ def test_a_network_that_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixtu
     path = file.save(tmp_path / "model.onnx", output)
     message = error(capsys, "compile", str(path), "-o", str(tmp_path / "out"))
     assert message == (
-        "the network needs 100 EBR, 350 logic cells and 318 LUT4 for an interval of at most 400000 cycles, "
+        "the network needs 100 EBR, 350 logic cells and 307 LUT4 for an interval of at most 400000 cycles, "
         "but icebreaker has 28 EBR and 3978 logic cells to fill; train a smaller network"
     )
     assert not (tmp_path / "out").exists()

@@ -11,6 +11,7 @@ import pytest
 from messages import says
 from networks import binary_mlp
 
+from icepop.compiler.chains import Stream
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
 from icepop.compiler.layers import Unit, UnitLibrary
@@ -18,8 +19,11 @@ from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.input import Input
+from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.threshold import Threshold
+from icepop.compiler.ops.window import Window
 from icepop.compiler.plan import Folding, Plan, Resources, Span
+from icepop.compiler.schedule import Node, schedule
 from icepop.compiler.search import EBR_PRICE, FILL, Goal, search
 from icepop.compiler.timing import Inlet, Timing, streaming
 from icepop.compiler.types import BIPOLAR, Beats, Domain, TensorType
@@ -146,16 +150,25 @@ def engines(graph: Graph) -> list[list[Engine]]:
     return result
 
 
+def together(unit: Unit, lanes: int) -> int:
+    """Interval of a unit with the gearbox behind it, which it may have to wait for."""
+    nodes = [Node(each.timing, ((k - 1, 0),)) for k, each in enumerate([unit, *join(unit.output, lanes)])]
+    return schedule(nodes, unit.inputs[0].count, -(-unit.output.length // lanes)).interval
+
+
 def brute_force(choices: list[list[Engine]]) -> list[tuple[int, Resources, tuple[Folding, ...]]]:
-    """Interval, cost and foldings of every pipeline that works."""
+    """Interval, cost and foldings of every pipeline."""
+    pairs = {(a.span.name, a.folding, n): together(a, n) for units in choices for a in units for n in range(1, 7)}
     found = []
     for units in product(*choices):
         boxes = [(a, box) for a, b in pairwise(units) for box in join(a.output, b.inputs[0].lanes)]
-        if any(a.output.count > 1 and box.timing.pace > a.timing.spacing for a, box in boxes):
-            continue
         parts: list[Unit] = [*units, *(box for _, box in boxes)]
         cost = Resources.total([part.cost for part in parts])
-        found.append((max(part.timing.interval for part in parts), cost, tuple(unit.folding for unit in units)))
+        interval = max(
+            *(part.timing.interval for part in parts),
+            *(pairs[a.span.name, a.folding, b.inputs[0].lanes] for a, b in pairwise(units)),
+        )
+        found.append((interval, cost, tuple(unit.folding for unit in units)))
     return found
 
 
@@ -252,16 +265,36 @@ def test_a_plan_names_every_stage_and_adds_them_up() -> None:
         ({"fc0": Folding(1, 13)}, "layer 'fc0' cannot be folded 1x13: pe must be 1 to 6 and simd 1 to 12"),
         ({"fc1": Folding(0, 1)}, "layer 'fc1' cannot be folded 0x1: pe must be 1 to 6 and simd 1 to 6"),
         ({"fc1": Folding(1, -1)}, "layer 'fc1' cannot be folded 1x-1: pe must be 1 to 6 and simd 1 to 6"),
-        (
-            {"fc0": Folding(3, 12), "fc1": Folding(1, 1)},
-            "the given foldings cannot be joined: a layer with more lanes than the next one takes must have at least "
-            "as many cycles between two results as its lanes take to pass; lower its pe",
-        ),
     ],
 )
 def test_pins_that_cannot_be(pins: dict[str, Folding], message: str) -> None:
     with says(PlanError, message):
         plan(**pins)
+
+
+def test_gaps_at_the_ends() -> None:
+    """Channels 3 by 2 leave the last lane of every second beat empty, which only streams between layers may have."""
+    pool = MaxPool("pool", ("x",), Window((2,), (2,), (0,), (0,), (1,)), np.ones(3, np.int64))
+    graph = Graph((Input("x", (), TensorType((3, 4), BIPOLAR)), pool))
+    with says(
+        PlanError,
+        "the given foldings leave gaps at the ends of the pipeline: simd must divide the channels of what is streamed "
+        "in, and pe those of the result",
+    ):
+        search(graph, "x", unit_library(), "board", UNBOUNDED, pins={"pool": Folding(2, 2)})
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_unit_waits_for_the_gearbox_behind_it(seed: int) -> None:
+    """What gives beats in bursts takes longer than alone, though the gearbox would keep up with evenly spaced ones."""
+    rng = np.random.default_rng(seed)
+    cycles = rng.integers(1, 9, rng.integers(1, 6))
+    given, ratio = len(cycles), int(rng.integers(2, 5))
+    before = Timing((Inlet(np.arange(1, given + 1)),), cycles, np.ones(given, bool), 1)
+    behind = Timing((Inlet(np.repeat(np.arange(1, given + 1), ratio)),), *np.ones((2, given * ratio), np.int64), 1)
+    nodes = [Node(before, ((-1, 0),)), Node(behind, ((0, 0),))]
+    stream = Stream(Beats(BIPOLAR, given, 1), before.gaps)
+    assert max(stream.interval(behind.pace), behind.interval) == schedule(nodes, given, given * ratio).interval
 
 
 def test_a_unit_that_takes_no_such_folding() -> None:

@@ -7,6 +7,7 @@ import pytest
 from alone import Alone
 from branched import WIRED, branched
 from layers import LAYERS
+from lut_networks import VOTES
 from maps import DEPTHWISE, POOLS
 from networks import binary_mlp
 from requantized import REQUANTIZED
@@ -39,6 +40,7 @@ POOL = [
     *POOLS,
     *LAYERS,
     *REQUANTIZED,
+    *VOTES,
     *(branched(np.random.default_rng(seed), WIRED, head=False) for seed in (0, 1, 4)),
 ]
 """Graphs whose ops the units are tried on; a new unit needs one here that it matches."""

@@ -7,6 +7,7 @@ import pytest
 from amaranth import EnableInserter, Module, Mux, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.sim import Simulator, SimulatorContext
 
 from icepop.boards.synthesis import synthesize
 from icepop.compiler.schedule import Node, schedule
@@ -108,6 +109,28 @@ def test_beats_and_cycles(name: str) -> None:
     intervals = np.diff(ends)
     assert ends[0] - seen["i"].cycles[0] == plan.latency
     assert intervals[len(intervals) // 2 :].max() == plan.interval
+
+
+@pytest.mark.parametrize(("name", "taken"), [("direct", 1), ("held", 1), ("ping-pong", 10), ("registers", 10)])
+def test_a_reader_that_stands_still_lets_the_buffer_run_full(name: str, taken: int) -> None:
+    reader = Reader(SOURCES[name]())
+    inlet = reader.timing.inlets[0]
+    freed = 0 if inlet.frees is None else int(inlet.frees[0])
+    assert taken == max(1, inlet.capacity + freed)
+    count = 0
+
+    async def bench(ctx: SimulatorContext) -> None:
+        nonlocal count
+        ctx.set(reader.i.valid, 1)
+        for _ in range(60):
+            _, _, ready = await ctx.tick().sample(reader.i.ready)
+            count += ready
+
+    simulator = Simulator(reader)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert count == taken
 
 
 @pytest.mark.parametrize(
