@@ -76,13 +76,14 @@ class Responder(wiring.Component):
             receiver.address.eq(reader.address),
             reader.data.eq(receiver.data),
             reader.restart.eq(composer.request.valid & composer.request.ready),
-            composer.fed.eq(reader.done & ~full),
             composer.sequence.payload.eq(bit),
             composer.sequence.valid.eq(full),
             assembler.i.payload.eq(bit),
             assembler.i.valid.eq(full & composer.feed),
             reader.o.ready.eq(~full & composer.request.valid),
         ]
+        # looked at when the whole reply is out, long after the next request has cleared it
+        m.d.sync += composer.fed.eq(reader.done & ~full)
         with m.If(~full):
             m.d.sync += [bit.eq(reader.o.payload), full.eq(reader.o.valid & reader.o.ready)]
         with m.Elif((assembler.i.ready & composer.feed) | composer.sequence.ready):
