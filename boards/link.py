@@ -30,6 +30,7 @@ from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from cobs import cobs
 
 from icepop.compiler.types import Beats, IntArray, TensorType, pack_words, unpack_words
+from icepop.hdl.uart import FRAME_BITS
 
 VERSION = 1
 """Format version; a frame of another one is refused."""
@@ -152,6 +153,12 @@ class Splitter:
         # what is already too long keeps one byte too many, so that its end is refused too
         self._open = bytearray(rest[: self.longest + 1])
         return [block for block in blocks if 0 < len(block) <= self.longest]
+
+
+def link_rate(input: Beats, output: Beats, baud: int) -> float:
+    """Inferences a second that the link carries, requests and replies overlapping, two delimiters a frame."""
+    blocks = longest_block(sample_bytes(input)), longest_block(1 + sample_bytes(output))
+    return baud / (FRAME_BITS * (max(blocks) + 2))
 
 
 def longest_block(payload: int) -> int:

@@ -52,6 +52,10 @@ class Chain:
         """Scalar that is minimised."""
         return price(self.cost, ebr_price)
 
+    def behind(self, placed: Placed, link: Resources) -> "Chain":
+        """Chain with one more layer, and the cost of what links it."""
+        return Chain((*self.placed, placed), self.cost + placed.unit.cost + link)
+
 
 def price(cost: Resources, ebr_price: int) -> int:
     """Cells, with an EBR worth so many."""
@@ -147,18 +151,31 @@ class Search:
             streams: dict[Stream, Chain] = {}
             for chain in sorted(chains, key=lambda chain: chain.price(ebr_price)):
                 streams.setdefault(Stream.of(chain.placed[-1].unit), chain)
-            chains = []
-            for unit in self._candidates(k, interval, ebr_price):
-                ways = [
-                    (chain.price(ebr_price) + link.price(ebr_price), link, chain)
-                    for stream, chain in streams.items()
-                    if (link := self._link(stream, unit.inputs[0], interval)) is not None
-                ]
-                if ways:
-                    _, link, chain = min(ways, key=lambda way: way[0])
-                    placed = Placed(self.layers[k], unit, (link.gearboxes,))
-                    chains.append(Chain((*chain.placed, placed), chain.cost + unit.cost + link.cost))
+            candidates = self._candidates(k, interval, ebr_price)
+            ways = {
+                beats: self._way(streams, beats, interval, ebr_price)
+                for beats in {unit.inputs[0] for unit in candidates}
+            }
+            chains = [
+                Chain(
+                    (*chain.placed, Placed(self.layers[k], unit, (link.gearboxes,))), chain.cost + unit.cost + link.cost
+                )
+                for unit in candidates
+                if (way := ways[unit.inputs[0]]) is not None
+                for link, chain in [way]
+            ]
         return min(chains, key=lambda chain: chain.price(ebr_price), default=None)
+
+    def _way(
+        self, streams: Mapping[Stream, Chain], beats: Beats, interval: int, ebr_price: int
+    ) -> "tuple[Link, Chain] | None":
+        """Cheapest chain, with its link, that can feed an input; None if none can."""
+        ways = [
+            (link, chain)
+            for stream, chain in streams.items()
+            if (link := self._link(stream, beats, interval)) is not None
+        ]
+        return min(ways, key=lambda way: way[0].price(ebr_price) + way[1].price(ebr_price), default=None)
 
     def _candidates(self, k: int, interval: int, ebr_price: int) -> list[Unit]:
         """Units of a layer that are fast enough; of those with equal streams only the cheapest.

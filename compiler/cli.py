@@ -7,7 +7,7 @@ Exit codes: 0 if all went well and, where something is compared, all is bit-exac
 
 import sys
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from shutil import copyfile
 from time import monotonic
@@ -16,15 +16,33 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from icepop.compiler.announce import say_accuracy, say_build, say_simulation
 from icepop.compiler.console import Output, progress
 from icepop.compiler.errors import IcepopError
+from icepop.compiler.explain import ENDLESS, NAMES, explain
 from icepop.compiler.files import replacing, write_text
+from icepop.compiler.options import (
+    Backend,
+    BoardName,
+    ClockMhz,
+    Codes,
+    Data,
+    Folder,
+    Fps,
+    Input,
+    Interval,
+    Json,
+    Limit,
+    MaxLut,
+    Model,
+    PlanFile,
+)
 from icepop.compiler.plan import Plan
 from icepop.compiler.project import MODEL, PLAN, Network, load_network, make_plan
 from icepop.compiler.samples import read_samples
 
-COLUMNS = {"LUT4": "lut4", "flip-flops": "ff", "logic cells": "cells", "EBR": "ebr"}
-"""What a build is compared by, and where `Resources` holds it."""
+CORE = "accelerator.v"
+"""The accelerator alone, for somebody's own design."""
 
 app = typer.Typer(
     add_completion=False,
@@ -34,44 +52,46 @@ app = typer.Typer(
     help="Binarized PyTorch networks to iCE40 bitstreams, proven bit-exact at every step.",
 )
 
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="QONNX file, or folder of a built bitstream")]
-Data = Annotated[Path, typer.Argument(metavar="DATA", help="npz with x, and y if labels are known")]
-Json = Annotated[bool, typer.Option("--json", help="print one JSON object as the last line")]
-BoardName = Annotated[str, typer.Option("--board", help="board to build for")]
-Backend = Annotated[str, typer.Option(help="amaranth, cxxrtl, icarus, verilator or verilator_cpp; netlist; bitstream")]
-Interval = Annotated[int | None, typer.Option("--interval", min=1, help="cycles an inference, reached with least area")]
-PlanFile = Annotated[Path | None, typer.Option("--plan", help="plan.json whose foldings are used")]
-Input = Annotated[str | None, typer.Option("--input", help="the hardware's input: uint8/255, int16/1024, bipolar")]
-Codes = Annotated[bool, typer.Option("--codes", help="x holds integers in the hardware's input format")]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="folder of a built bitstream")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="use only the first N samples")]
-
 
 @app.command()
 def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="QONNX file to write")],
     data: Annotated[str, typer.Option(help="digits, mnist, or an npz")] = "digits",
     save_test: Annotated[Path | None, typer.Option(help="npz to write the test samples to")] = None,
+    net: Annotated[str, typer.Option(help="mlp, or lut4:VOTERS for look-up tables that vote")] = "mlp",
     hidden: Annotated[list[int], typer.Option(min=1, help="width of a hidden layer; repeat for more layers")] = [128],  # noqa: B006
     epochs: Annotated[int | None, typer.Option(min=1, help="passes over the training data")] = None,
     seed: Annotated[int, typer.Option(help="of weights, order and augmentation")] = 0,
     json: Json = False,
 ) -> int:
-    """Train a binarized network and write it as QONNX."""
-    from icepop.trainer.export import save
-    from icepop.trainer.train import TrainConfig
-    from icepop.trainer.train import train as fit
-
+    """Train a network, binarized or of look-up tables, and write it as ONNX."""
     out = Output(json)
-    config = TrainConfig(data=data, hidden=tuple(hidden), seed=seed)
-    if epochs is not None:
-        config = replace(config, epochs=epochs)
+    result: Any
     with progress() as report:
-        result = fit(config, lambda epoch: report("training epochs", epoch.number, epoch.count))
-    save(result.model, output)
+        if net == "mlp":
+            from icepop.trainer.export import save
+            from icepop.trainer.train import TrainConfig
+            from icepop.trainer.train import train as fit
+
+            config = TrainConfig(data=data, hidden=tuple(hidden), seed=seed)
+            if epochs is not None:
+                config = replace(config, epochs=epochs)
+            result = fit(config, lambda epoch: report("training epochs", epoch.number, epoch.count))
+            save(result.model, output)
+        else:
+            from icepop.trainer.lut4_export import save as save_net
+            from icepop.trainer.lut4_train import Lut4Config
+            from icepop.trainer.lut4_train import train as descend
+
+            result = descend(
+                Lut4Config.named(net, data=data, seed=seed, sweeps=epochs),
+                lambda done, count: report("training sweeps", done, count),
+            )
+            save_net(result.net, output)
     if save_test is not None:
         result.data.save_test(save_test)
-    out.say(f"torch: validation accuracy {result.val_accuracy:.2%}, test accuracy {result.test_accuracy:.2%}")
+    who = "torch" if net == "mlp" else "numpy"
+    out.say(f"{who}: validation accuracy {result.val_accuracy:.2%}, test accuracy {result.test_accuracy:.2%}")
     out.say(f"wrote {output}" + (f" and {save_test}" if save_test else ""))
     out.result(val_accuracy=result.val_accuracy, test_accuracy=result.test_accuracy, model=str(output))
     return out.finish()
@@ -109,22 +129,29 @@ def compile_(
     output: Annotated[Path, typer.Option("-o", "--output", help="folder to write plan.json and Verilog to")],
     board: BoardName = "icebreaker",
     interval: Interval = None,
+    fps: Fps = None,
+    max_lut: MaxLut = None,
     plan: PlanFile = None,
+    clock: ClockMhz = None,
+    why: Annotated[bool, typer.Option("--explain", help="say what bounds the rate")] = False,
     input: Input = None,
     json: Json = False,
 ) -> int:
     """Plan the hardware: the plan as a table, plan.json, and the accelerator's Verilog."""
     from icepop.hdl.accelerator import Accelerator
-    from icepop.sim.verilog import verilog
+    from icepop.sim.core import core
 
     out = Output(json)
     network = load_network(model, input, plan)
-    made = planned(network, board, interval, plan)
+    wishes = Wishes(interval, fps, max_lut, plan, clock)
+    made = planned(network, board, wishes)
     out.plan(made)
-    text = verilog(Accelerator(network.lowered, made), "accelerator")
-    write_text(output / "accelerator.sv", text)
+    if why:
+        for line in reasons(network, board, made, wishes):
+            out.say(line)
+    write_text(output / CORE, core(Accelerator(network.lowered, made)))
     write_text(output / "plan.json", made.to_json())
-    out.say(f"wrote {output / 'plan.json'} and {output / 'accelerator.sv'}")
+    out.say(f"wrote {output / 'plan.json'} and {output / CORE}")
     out.result(interval=made.interval, latency=made.latency, cells=made.cost.cells, ebr=made.cost.ebr)
     return out.finish()
 
@@ -136,7 +163,10 @@ def sim(
     backend: Backend = "verilator",
     board: BoardName = "icebreaker",
     interval: Interval = None,
+    fps: Fps = None,
+    max_lut: MaxLut = None,
     plan: PlanFile = None,
+    clock: ClockMhz = None,
     input: Input = None,
     codes: Codes = False,
     limit: Limit = None,
@@ -153,7 +183,7 @@ def sim(
     network = load_network(model, input, plan)
     samples = read_samples(data).limited(limit)
     values = samples.codes(network.graph, network.start, codes, network.format)
-    made = planned(network, board, interval, plan)
+    made = planned(network, board, Wishes(interval, fps, max_lut, plan, clock))
     with progress() as report:
         found = simulate(Accelerator(network.lowered, made, taps=taps), values, backend, progress=report, vcd=vcd)
     say_accuracy(out, "golden", network.answer(values), samples.y)
@@ -168,8 +198,10 @@ def bitstream(
     output: Annotated[Path, typer.Option("-o", "--output", help="folder to write the bitstream and reports to")],
     board: BoardName = "icebreaker",
     interval: Interval = None,
+    fps: Fps = None,
+    max_lut: MaxLut = None,
     plan: PlanFile = None,
-    clock: Annotated[float | None, typer.Option(help="clock in MHz; default: the board's")] = None,
+    clock: ClockMhz = None,
     baud: Annotated[int | None, typer.Option(help="bits a second on the serial link; default: the board's")] = None,
     seed: Annotated[int, typer.Option(help="of place and route")] = 1,
     data: Annotated[Path | None, typer.Option(help="npz whose first sample goes through the simulated pins")] = None,
@@ -192,7 +224,7 @@ def bitstream(
     chosen_clock = choose_clock(target, None if clock is None else clock * 1e6)
     chosen_baud = choose_baud(target, chosen_clock, baud)
     network = load_network(model, input, plan)
-    made = planned(network, board, interval, plan)
+    made = planned(network, board, Wishes(interval, fps, max_lut, plan, clock))
     out.plan(made)
     out.say(f"clock: {chosen_clock}")
     out.say(f"link: {chosen_baud}")
@@ -232,7 +264,7 @@ def verify(
     out = Output(json)
     report = read_report(folder)
     network = load_network(folder, input)
-    made = planned(network, report.board, None, folder / PLAN)
+    made = planned(network, report.board, Wishes(saved=folder / PLAN))
     values = read_samples(data).limited(limit).codes(network.graph, network.start, codes, network.format)
     ok = True
     with progress() as told:
@@ -314,49 +346,66 @@ def first_sample(network: Network, data: Path | None) -> Any:
     return type.integers.lo + type.integers.step * codes
 
 
-def planned(network: Network, board: str, interval: int | None, saved: Path | None) -> Plan:
-    """Plan for a board, what its link takes set aside."""
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asks of a plan.
+
+    Parameters
+    ----------
+    interval : int or None
+        Cycles an inference.
+    fps : float or None
+        Inferences a second, instead.
+    max_lut : int or None
+        LUT4 that the accelerator may use.
+    saved : Path or None
+        A plan to take over.
+    clock_mhz : float or None
+        Clock; the board's without it.
+    """
+
+    interval: int | None = None
+    fps: float | None = None
+    max_lut: int | None = None
+    saved: Path | None = None
+    clock_mhz: float | None = None
+
+
+def planned(network: Network, board: str, wishes: Wishes, unbounded: str = "") -> Plan:
+    """Plan for a board, what its link takes set aside; of one resource there may be as much as one likes."""
+    from icepop.boards.clock import choose_clock
     from icepop.boards.registry import find as find_board
     from icepop.hdl.units.registry import unit_library
 
     target = find_board(board)
-    return make_plan(network, unit_library(), target.name, target.for_accelerator, interval, saved)
+    interval = wishes.interval
+    if wishes.fps is not None:
+        if interval is not None:
+            raise IcepopError("give either --interval or --fps, not both")
+        hz = choose_clock(target, None if wishes.clock_mhz is None else wishes.clock_mhz * 1e6).actual_hz
+        if not 0 < wishes.fps <= hz:
+            raise IcepopError(f"--fps must be above 0 and at most {hz:g}, the clock in Hz, not {wishes.fps:g}")
+        interval = int(hz // wishes.fps)
+    budget = target.for_accelerator
+    if unbounded:
+        budget = replace(budget, **{unbounded: ENDLESS})
+    return make_plan(network, unit_library(), target.name, budget, interval, wishes.saved, wishes.max_lut)
 
 
-def say_build(out: Output, plan: Plan, built: Any) -> None:
-    """Print what was planned beside what it became."""
-    real, cost = built.accelerator, plan.cost
-    rows = [(f"accelerator {name}", str(getattr(cost, key)), str(getattr(real, key))) for name, key in COLUMNS.items()]
-    rows += [(f"with link {name}", "", str(getattr(built.total, key))) for name, key in COLUMNS.items()]
-    rows.append(("clock", f"{built.clock_hz / 1e6:.2f} MHz", f"{built.fmax_hz / 1e6:.2f} MHz possible"))
-    out.planned_and_real(rows)
-    rate = built.clock_hz / plan.interval
-    out.say(f"{rate:.0f} inferences/s in the core at {built.clock_hz / 1e6:.2f} MHz")
-    out.result(interval=plan.interval, latency=plan.latency, clock_hz=built.clock_hz, fmax_hz=built.fmax_hz)
-    out.result(planned=asdict(cost), accelerator=asdict(real), total=asdict(built.total), rate=rate)
+def reasons(network: Network, board: str, plan: Plan, wishes: Wishes) -> list[str]:
+    """What bounds a plan's rate, from the fastest plans with what there is and with more than that."""
+    from icepop.boards.clock import choose_clock
+    from icepop.boards.link import line_order, link_rate
+    from icepop.boards.registry import find as find_board
 
-
-def say_simulation(out: Output, found: Any) -> None:
-    """Print what a simulation has shown."""
-    stalls = ", then ".join(str(trial.stall) for trial in found.trials)
-    out.say(f"{found.backend}: {stalls}; {found.cycles} cycles in {found.seconds:.1f} s")
-    if found.message is not None:
-        out.say(f"mismatch: {found.message}")
-    out.say(f"bit-exact {found.exact}/{found.total}")
-    measured = [("interval", found.interval, found.planned_interval), ("latency", found.latency, found.planned_latency)]
-    for what, real, plan in measured:
-        out.say(f"{what}: planned {plan} cycles, simulated {'unknown' if real is None else real}")
-    out.result(exact=found.exact, total=found.total, mismatch=found.message, cycles=found.cycles)
-    out.result(interval=found.interval, latency=found.latency)
-
-
-def say_accuracy(out: Output, who: str, labels: Any, y: Any) -> None:
-    """Print the share of labels that are right, if they are known."""
-    flat = np.asarray(labels).reshape(-1)
-    if y is not None and len(flat) == len(y):
-        right = float((flat == y).mean())
-        out.say(f"{who}: accuracy {right:.2%} of {len(y)}")
-        out.result(**{f"{who}_accuracy": right})
+    target = find_board(board)
+    free = Wishes(max_lut=wishes.max_lut)
+    fastest = planned(network, board, free).interval
+    relaxed = {name: planned(network, board, free, unbounded=name).interval for name in NAMES}
+    hz = choose_clock(target, None if wishes.clock_mhz is None else wishes.clock_mhz * 1e6).actual_hz
+    source, result = (line_order(type) for type in network.ends())
+    rates = hz / plan.interval, link_rate(source, result, target.baud)
+    return explain(plan, target.for_accelerator, fastest, relaxed, *rates)
 
 
 def run(arguments: list[str]) -> int:

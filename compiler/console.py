@@ -16,6 +16,10 @@ Report = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
 
 
+PLAIN_WIDTH = 160
+"""Columns of a table that goes to a file."""
+
+
 class Output:
     """One command's output.
 
@@ -27,7 +31,8 @@ class Output:
 
     def __init__(self, as_json: bool):
         self.as_json = as_json
-        self.console = Console(soft_wrap=True, highlight=False)
+        width = None if sys.stdout.isatty() else PLAIN_WIDTH
+        self.console = Console(soft_wrap=True, highlight=False, width=width)
         self.results: dict[str, Any] = {}
 
     def say(self, line: str) -> None:

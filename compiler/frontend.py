@@ -22,9 +22,9 @@ from icepop.compiler.handlers.heads import scores
 from icepop.compiler.model_file import read_model, tensor_value
 from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.input import Input
-from icepop.compiler.ops.linear import LINEAR
+from icepop.compiler.ops.linear import SUMMING
 from icepop.compiler.registry import modules
-from icepop.compiler.symbols import Constant, Symbol, Value
+from icepop.compiler.symbols import Constant, Neurons, Symbol, Value
 from icepop.compiler.types import TensorType
 
 list(modules(handlers))  # importing the files fills the table
@@ -158,9 +158,11 @@ def handle(node: Node, inputs: list[Value], builder: Builder) -> tuple[Value, ..
 
 def classified(output: Value, builder: Builder) -> Graph:
     """Graph that ends in an `ArgMax` of the output's scores, if it does not already."""
+    if isinstance(output, Neurons):
+        raise ModelError("the model's output must be sums of look-up table neurons, not the neurons themselves")
     if not isinstance(output, Symbol):
         raise ModelError("the model's output does not depend on its input")
-    if not any(isinstance(op, LINEAR) for op in builder.graph.ops):
+    if not any(isinstance(op, SUMMING) for op in builder.graph.ops):
         raise ModelError("the model must hold a layer with quantized weights: MatMul, Gemm or Conv")
     if not isinstance(builder.graph.output, ArgMax):
         builder.add(ArgMax("argmax", (scores(output, builder),)))

@@ -1,4 +1,4 @@
-"""What the front end knows of a tensor: a constant, weight codes, or a function of one op's elements."""
+"""What the front end knows of a tensor: a constant, weight codes, or functions of one op's elements."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from icepop.compiler.errors import ModelError
+from icepop.compiler.ops.lut_vote import ENTRIES, INPUTS
 from icepop.compiler.ops.window import MAX_ELEMENTS
 from icepop.compiler.steps.base import Step
 from icepop.compiler.types import IntArray
 
+MAX_VALUE = 1 << 24
+"""Below it, float32 arithmetic on integers is exact."""
 Layout = Callable[[NDArray[Any]], NDArray[Any]]
 
 
@@ -145,7 +149,58 @@ class Padded:
         raise ValueError("only a Conv may follow a Pad")
 
 
-Value = Constant | Codes | Symbol | Padded
+@dataclass(frozen=True, eq=False)
+class Neurons:
+    """A tensor whose every element is a function of up to four bits of an op's result, stored as its truth table.
+
+    Parameters
+    ----------
+    source : str
+        The op; its result holds 0 and 1, or -1 and +1.
+    index : int64 array (1, *shape, 4)
+        Which elements of the op's flattened result each element reads, least significant address bit first.
+    tables : int64 array (1, *shape, 16)
+        Value at each address.
+    """
+
+    source: str
+    index: IntArray
+    tables: IntArray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the tensor, with a batch of 1."""
+        return self.index.shape[:-1]
+
+    @property
+    def size(self) -> int:
+        """Numbers that are stored."""
+        return self.index.size + self.tables.size
+
+    def mapped(self, function: Callable[[IntArray], NDArray[Any]]) -> "Neurons":
+        """Neurons with a function applied to every entry of every table.
+
+        Raises
+        ------
+        ModelError
+            A result is no integer that float32 holds exactly.
+        """
+        values = function(self.tables)
+        if (np.abs(values) >= MAX_VALUE).any() or (values % 1 != 0).any():
+            raise ModelError(f"functions of the bits of '{self.source}' must be integers below 2**24")
+        return replace(self, tables=values.astype(np.int64))
+
+    def rearranged(self, layout: Layout) -> "Neurons":
+        """Neurons after a reshape, transpose or the like."""
+        place = layout(np.arange(int(np.prod(self.shape))).reshape(self.shape))
+        return replace(
+            self,
+            index=self.index.reshape(-1, INPUTS)[place],
+            tables=self.tables.reshape(-1, ENTRIES)[place],
+        )
+
+
+Value = Constant | Codes | Symbol | Padded | Neurons
 
 
 def natural(index: IntArray) -> bool:

@@ -68,8 +68,8 @@ class Timing:
 
     @cached_property
     def interval(self) -> int:
-        """Cycles a sample when nothing waits."""
-        return int(self.cycles.sum())
+        """Cycles a sample when nothing waits: those of all steps, or more where a buffer takes more beats than that."""
+        return max(int(self.cycles.sum()), *(inlet.count for inlet in self.inlets))
 
     @cached_property
     def gaps(self) -> tuple[tuple[int, int], ...]:

@@ -41,9 +41,13 @@ class WindowLanes(LayerUnit):
     def __init__(self, span: Span, folding: Folding, window: Window):
         self.folding = folding
         super().__init__([Beats.of(span.input, folding.simd)], Beats.of(span.result, folding.simd))
-        self.taps = prod(window.kernel)
+        self.window, self.sizes, self.taps = window, span.input.shape[1:], prod(window.kernel)
+
+    @cached_property
+    def source(self) -> LineSource:
+        """Where taps come from: each beat of a pixel is a convolution group."""
         parts = self.input.pixel_beats
-        self.source = LineSource(self.input, span.input.shape[1:], window, parts, parts)
+        return LineSource(self.input, self.sizes, self.window, parts, parts)
 
     @staticmethod
     def foldings(span: Span) -> Iterator[Folding]:

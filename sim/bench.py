@@ -20,7 +20,7 @@ POLITE = 8
 ready stands still there."""
 
 TAIL = 32
-"""Cycles a run goes on after the last output beat, in which a surplus beat would show."""
+"""Cycles without a transfer that a run goes on after the last output beat, in which a surplus beat would show."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
@@ -151,6 +151,9 @@ class Stimulus:
     limit : int
         Cycles after which a run ends in any case: taps can move for ever. By default as many as there are if every
         beat of input and output takes all the patience.
+    tail : int
+        Cycles without a transfer after which a run ends once all output has come. What no output depends on may still
+        be on its way to a tap then, such as the last row of a map whose pool leaves it out.
     """
 
     payloads: tuple[int, ...]
@@ -159,11 +162,12 @@ class Stimulus:
     accept: Stall = field(default=Stall())
     patience: int = 10_000
     limit: int = 0
+    tail: int = TAIL
 
     def __post_init__(self) -> None:
         if self.limit == 0:
             beats = len(self.payloads) + self.outputs
-            object.__setattr__(self, "limit", TAIL + self.patience * (beats + 1))
+            object.__setattr__(self, "limit", self.tail + self.patience * (beats + 1))
 
     def polite(self, beat: int) -> bool:
         """Whether the bench waits for output ``beat`` to be valid before it is ready."""
@@ -178,6 +182,7 @@ class Stimulus:
             "accept": vars(self.accept),
             "patience": self.patience,
             "limit": self.limit,
+            "tail": self.tail,
         }
         return json.dumps(record)
 
@@ -187,7 +192,8 @@ class Stimulus:
         record = json.loads(text)
         payloads = tuple(int(payload, 16) for payload in record["payloads"])
         offer, accept = Stall(**record["offer"]), Stall(**record["accept"])
-        return Stimulus(payloads, record["outputs"], offer, accept, record["patience"], record["limit"])
+        ends = (record[key] for key in ("patience", "limit", "tail"))
+        return Stimulus(payloads, record["outputs"], offer, accept, *ends)
 
 
 class Driver:
@@ -219,7 +225,7 @@ class Driver:
         self._accept = stimulus.accept.moves.tolist()
         self._mask = (1 << width) - 1
         self._position = self._cycle = self._idle = self.taken = 0
-        self._left = TAIL
+        self._left = self._tail = stimulus.tail
         self._offering = self._offered = False
         self._polite = stimulus.polite
         self.word = self._decide()
@@ -244,7 +250,7 @@ class Driver:
         self._idle = 0 if moved else self._idle + 1
         self._cycle += 1
         if self.taken >= self._wanted:
-            self._left -= 1
+            self._left = (self._tail if moved else self._left) - 1
         self.word = self._decide()
         return self._left > 0 and self._idle < self._patience and self._cycle < self._limit
 

@@ -15,7 +15,7 @@ from icepop.compiler.raster import from_stream, to_stream
 from icepop.compiler.types import Beats, IntArray
 from icepop.hdl.accelerator import Tap
 from icepop.sim.backends import Sight, amaranth, find, sees
-from icepop.sim.bench import BenchError, Progress, Stall, Stimulus, silent
+from icepop.sim.bench import TAIL, BenchError, Progress, Stall, Stimulus, silent
 from icepop.sim.compare import Mismatch, Verdict, compare, compare_tap
 from icepop.sim.records import Run
 from icepop.sim.waves import capture
@@ -244,7 +244,8 @@ def stimulus(design: Design, values: IntArray, stall: Stall) -> Stimulus:
     patience = 1000 + 10 * (design.plan.latency + design.plan.interval) + accept.longest + offer.longest
     limit = patience + round(SLOWER * slowdown(offer) * slowdown(accept) * (len(values) + 1) * planned(design))
     payloads = tuple(design.input.pack(to_stream(values)))
-    return Stimulus(payloads, len(values) * design.output.count, offer, accept, patience, limit)
+    tail = TAIL + (design.plan.interval + offer.longest if design.taps else 0)
+    return Stimulus(payloads, len(values) * design.output.count, offer, accept, patience, limit, tail)
 
 
 def planned(design: Design) -> int:

@@ -1,4 +1,4 @@
-"""What units are proved to do: `BitSumSpec` for a sum of bits, `StreamSpec` for every stream unit."""
+"""What every stream unit is proved to do: `StreamSpec`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,47 +13,9 @@ from amaranth.lib.wiring import In
 from icepop.compiler.plan import Span
 from icepop.compiler.raster import from_stream, to_stream
 from icepop.compiler.types import Beats
-from icepop.hdl.bit_sum import BitSum
 
 Function = Callable[[Sequence[Value]], Sequence[Value]]
 """From the elements of a sample to the elements of its result, as hardware codes."""
-
-
-class BitSumSpec(wiring.Component):
-    """``o`` is the sum of what the bits of ``i`` were worth `latency` cycles ago.
-
-    Parameters
-    ----------
-    bit_sum : BitSum
-        What is specified.
-
-    Members
-    -------
-    i : In(len(bit_sum.shifts))
-        Any bits, every cycle.
-    """
-
-    def __init__(self, bit_sum: BitSum):
-        self.bit_sum = bit_sum
-        super().__init__({"i": In(len(bit_sum.shifts))})
-
-    def elaborate(self, platform: object) -> Module:
-        """Delay the input, add its bits one by one, compare."""
-        m = Module()
-        m.submodules.bit_sum = bit_sum = self.bit_sum
-        m.d.comb += [bit_sum.i.eq(self.i), Assume(~ResetSignal())]
-        delayed: Value = self.i
-        ready: Value = Signal(init=1)
-        for _ in range(bit_sum.latency):
-            earlier, known = Signal(len(self.i)), Signal()
-            m.d.sync += [earlier.eq(delayed), known.eq(ready)]
-            delayed, ready = earlier, known
-        total = Signal.like(bit_sum.o)
-        for bit, shift in zip(delayed, bit_sum.shifts, strict=True):
-            total = (total + (bit << shift))[: len(bit_sum.o)]
-        with m.If(ready):
-            m.d.comb += Assert(bit_sum.o == total)
-        return m
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from icepop.compiler.graph import Graph
 from icepop.compiler.grid import Grid
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.window import MAX_ELEMENTS
-from icepop.compiler.symbols import Codes, Constant, Padded, Symbol, Value
+from icepop.compiler.symbols import Codes, Constant, Neurons, Padded, Symbol, Value
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,10 @@ def symbol(node: Node, value: Value) -> Symbol:
     """An input that must depend on the model's input."""
     if isinstance(value, Padded):
         raise ModelError(f"{node} follows a Pad, but only a Conv may")
+    if isinstance(value, Neurons):
+        raise ModelError(
+            f"node '{node.name}' ({node.op_type}) must not read look-up table neurons, whose votes a ReduceSum counts"
+        )
     if not isinstance(value, Symbol):
         raise ModelError(f"node '{node.name}' ({node.op_type}) is supported on computed values only, not on constants")
     return value

@@ -14,7 +14,7 @@ from icepop.compiler.steps.affine import Divide, Scale, Shift
 from icepop.compiler.steps.base import Step
 from icepop.compiler.steps.limits import AtLeast, AtMost, Power
 from icepop.compiler.steps.quantizers import Reaches, Sign
-from icepop.compiler.symbols import Codes, Constant, Symbol, Value
+from icepop.compiler.symbols import Codes, Constant, Neurons, Symbol, Value
 
 MAX_POWER = 15
 NUMPY = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Pow": np.power}
@@ -24,6 +24,9 @@ NUMPY = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide
 def arithmetic(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     """Two computed values, one and a constant, or two constants (in float32, as ONNX computes them)."""
     a, b = inputs
+    if isinstance(a, Neurons):
+        operand = constant(node, b, "the second input")
+        return a.mapped(lambda tables: NUMPY[node.op_type](tables, spread(node, operand, a.shape)))
     if isinstance(a, Symbol) and isinstance(b, Symbol) and node.op_type in ("Add", "Sub"):
         return total(node, a, b, builder)
     if isinstance(a, Symbol):
@@ -32,6 +35,15 @@ def arithmetic(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value
         return left_operand(node, constant(node, a, "the first input"), b)
     left, right = constant(node, a, "the first input"), constant(node, b, "the second input")
     return Constant(folded(node, NUMPY[node.op_type], left, right))
+
+
+def spread(node: Node, operand: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Operand for every entry of the tables of neurons of a shape."""
+    if np.broadcast_shapes(operand.shape, shape) != shape:
+        raise ModelError(
+            f"node '{node.name}' ({node.op_type}): a constant of {operand.shape} does not fit neurons of {shape}"
+        )
+    return np.broadcast_to(operand, shape).astype(np.float64)[..., None]
 
 
 def right_operand(node: Node, c: NDArray[Any]) -> Step:

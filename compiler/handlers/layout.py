@@ -11,8 +11,12 @@ from onnx import TensorProto, helper
 from icepop.compiler.errors import ModelError
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles
 from icepop.compiler.handlers.branches import joined
+from icepop.compiler.handlers.neurons import looked_up
 from icepop.compiler.ops.window import MAX_ELEMENTS
-from icepop.compiler.symbols import Codes, Constant, Symbol, Value
+from icepop.compiler.symbols import Codes, Constant, Neurons, Symbol, Value
+
+WHOLE = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT32, TensorProto.INT64)
+"""Types that hold every integer below 2**24."""
 
 
 @handles("Identity", "Dropout")
@@ -27,6 +31,8 @@ def cast(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     target = node.attributes["to"]
     if isinstance(inputs[0], Constant):
         return Constant(inputs[0].value.astype(helper.tensor_dtype_to_np_dtype(target)))
+    if isinstance(inputs[0], Neurons) and target in WHOLE:
+        return inputs[0]
     if target not in (TensorProto.FLOAT, TensorProto.DOUBLE):
         raise ModelError(f"node '{node.name}' (Cast): computed values must stay float32, not become {name_of(target)}")
     return inputs[0]
@@ -80,9 +86,11 @@ def unsqueeze(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
 def shape(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     """Shape with a batch of 1."""
     x = inputs[0]
-    array = x.index if isinstance(x, Symbol) else constant(node, x, "the input")
+    sizes = x.shape if isinstance(x, Neurons) else x.index.shape if isinstance(x, Symbol) else None
+    if sizes is None:
+        sizes = constant(node, x, "the input").shape
     axes = slice(node.attributes.get("start", 0), node.attributes.get("end"))
-    return Constant(np.array(array.shape[axes], np.int64))
+    return Constant(np.array(sizes[axes], np.int64))
 
 
 @handles("Squeeze")
@@ -101,7 +109,9 @@ def squeeze(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
 
 @handles("Gather")
 def gather(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
-    """Pick along one axis by constant indices; negative ones count from the end."""
+    """Pick along one axis by constant indices, or look computed ones up; negative ones count from the end."""
+    if isinstance(inputs[1], Neurons):
+        return looked_up(node, constant(node, inputs[0], "the table"), inputs[1])
     index, axis = constant(node, inputs[1], "the index").astype(np.int64), node.attributes.get("axis", 0)
 
     def layout(array: NDArray[Any]) -> NDArray[Any]:
@@ -144,6 +154,8 @@ def slice_(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
 def split(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> tuple[Value, ...]:
     """Pieces along an axis: of the sizes in an attribute (until opset 12) or an input, else equal ones."""
     x, axis = part(inputs[0], builder), node.attributes.get("axis", 0)
+    if isinstance(x, Neurons):
+        raise ModelError(f"node '{node.name}' (Split) must not divide look-up table neurons")
     array = x.index if isinstance(x, Symbol) else x.codes if isinstance(x, Codes) else constant(node, x, "the input")
     size, count = array.shape[axis], len(node.outputs)
     sizes = node.attributes.get("split")

@@ -1,7 +1,6 @@
 """Bind the format of the input: the model's first quantizer becomes integer comparisons of its codes."""
 
 from dataclasses import replace
-from math import prod
 
 import numpy as np
 
@@ -16,18 +15,19 @@ from icepop.compiler.types import TensorType
 def bind_input(graph: Graph, format: InputFormat) -> Graph:
     """Graph that takes codes of a format instead of floats; equal to the given one on every code's value.
 
-    An `Encode` that would give every code back unchanged is left out; the input then has its shape.
+    The input has the shape that all its quantizers keep, if they do; an `Encode` that would give every code back
+    unchanged is left out.
     """
-    source = graph.input.name
+    source, length = graph.input.name, graph.types[graph.input.name].length
     bound = [
         replace(op, thresholds=code_thresholds(op, format)) if isinstance(op, Encode) and op.inputs == (source,) else op
         for op in graph.ops[1:]
     ]
-    shape, same = graph.types[source].shape, None
-    for op in bound:
-        if isinstance(op, Encode) and op.inputs == (source,) and gives_back(op, format, prod(shape)):
-            shape, same = op.shape, op.name
-            break
+    read = [op for op in bound if isinstance(op, Encode) and op.inputs == (source,)]
+    orders = {op.shape if np.array_equal(op.source, np.arange(length)) else None for op in read}
+    shape = next(iter(orders)) if len(orders) == 1 else None
+    shape = shape or graph.types[source].shape
+    same = next((op.name for op in read if op.shape == shape and gives_back(op, format, length)), None)
     ops: list[Op] = [Input(source, (), TensorType(shape, format.domain))]
     ops += [
         replace(op, inputs=tuple(source if name == same else name for name in op.inputs))

@@ -6,8 +6,7 @@ from icepop.compiler.errors import ModelError
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.encode import Encode
-from icepop.compiler.ops.gather import Gather
-from icepop.compiler.ops.threshold import Threshold
+from icepop.compiler.passes.threshold_encodes import channelwise
 from icepop.compiler.types import Domain, IntArray
 
 MAX_LEVELS = 1 << 16
@@ -49,14 +48,10 @@ def join_encodes(graph: Graph) -> Graph:
 def on_codes(op: Encode, joint: Encode, cuts: np.ndarray, names: str) -> list[Op]:
     """Ops that give the codes of one `Encode` from those of the joint one."""
     ranks: IntArray = np.searchsorted(cuts, op.thresholds).astype(np.int64) + 1
-    channels = ranks.reshape(op.shape[0], -1, ranks.shape[1])
-    if not (channels == channels[:, :1]).all():
+    ops = channelwise(op, joint.name, joint.shape, ranks)
+    if ops is None:
         raise ModelError(
             f"the input's quantizers {names} must each treat all elements of a channel alike; "
             "use one quantizer, or state the input's format"
         )
-    gather: list[Op] = []
-    if op.shape != joint.shape or not np.array_equal(op.source, joint.source):
-        gather = [Gather(f"{op.name}_order", (joint.name,), op.source.reshape(op.shape))]
-    reads = gather[0].name if gather else joint.name
-    return [*gather, Threshold(op.name, (reads,), channels[:, 0], np.ones(op.shape[0], np.int64), op.domain)]
+    return ops

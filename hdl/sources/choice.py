@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Which source brings a layer's beats."""
 
 from icepop.compiler.ops.conv import Conv
@@ -30,7 +31,7 @@ def source_for(
         return LineSource(beats, sizes, op.window, tiling.groups * tiling.tiles, tiling.groups)
     if tiling.tiles == 1:
         return Direct(beats)
-    if tiling.depth == 1:
+    if tiling.depth == 1 or buffer == "sums":
         return Held(beats, tiling.tiles)
     kind = Registers if buffer == "registers" else PingPong
     return kind(beats, tiling.depth, tiling.tiles)

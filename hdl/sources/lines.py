@@ -13,7 +13,7 @@ from icepop.compiler.ops.window import Window
 from icepop.compiler.plan import Resources
 from icepop.compiler.timing import Inlet
 from icepop.compiler.types import Beats
-from icepop.hdl.memory import Ram
+from icepop.hdl.memory import Ram, memory_cost
 from icepop.hdl.sources.base import Source
 from icepop.hdl.sources.loops import Loops, at_end, at_least
 from icepop.hdl.sources.window_program import LEVELS, Axis, WindowProgram, axes
@@ -69,15 +69,12 @@ class LineSource(Source):
         rows, columns = axes(window, sizes)
         self.program = WindowProgram(beats, rows, columns, groups // conv_groups, conv_groups)
         pixels = self.program.reach + self.program.slack
-        rams = [Ram(beats.width, 1 << ceil_log2(more * beats.pixel_beats)) for more in (pixels, pixels + columns.size)]
+        depths = [1 << ceil_log2(more * beats.pixel_beats) for more in (pixels, pixels + columns.size)]
+        costs = [memory_cost(depth, beats.width) for depth in depths]
         # a row more, for a producer that is fast at times, where it takes no more block memory
-        self.ram = rams[rams[0].cost.ebr == rams[1].cost.ebr]
+        choice = costs[0].ebr == costs[1].ebr
+        self.depth, self.memory = depths[choice], costs[choice]
         super().__init__(beats, {"ends": Out(1)})
-
-    @property
-    def depth(self) -> int:
-        """Words of the buffer."""
-        return self.ram.banks.depth
 
     @cached_property
     def ahead(self) -> int:
@@ -125,14 +122,14 @@ class LineSource(Source):
             elif turns > 1:
                 choices += ceil_log2(turns) + 1 + (turns > 4)
         flip_flops = adders + sum(ceil_log2(turns) for turns in program.counts[:5])
-        return self.ram.cost + Resources(adders + choices, flip_flops, adders, adders + choices)
+        return self.memory + Resources(adders + choices, flip_flops, adders, adders + choices)
 
     def elaborate(self, platform: object) -> Module:
         """Ring buffer, the loops that read it, and what is known of the pixels."""
         m = Module()
-        program, ram, pixel = self.program, self.ram, Signal()
+        program, ram, pixel = self.program, Ram(self.beats.width, self.depth), Signal()
         m.submodules.ram = ram
-        self._write(m, pixel)
+        self._write(m, ram, pixel)
         loops = Loops(m, program.counts, self.take, foreseen=X)
         for level in range(5):
             loops.count(level)
@@ -151,9 +148,9 @@ class LineSource(Source):
                 m.d.sync += self.inside.eq(on_map(x, program.columns) & on_map(y, program.rows))
         return m
 
-    def _write(self, m: Module, pixel: Signal) -> None:
+    def _write(self, m: Module, ram: Ram, pixel: Signal) -> None:
         """Write beats one after the other; ``pixel`` is high when one is complete."""
-        ram, count = self.ram, self.beats.pixel_beats
+        count = self.beats.pixel_beats
         taken = Signal()
         address = Signal(ceil_log2(self.depth))
         m.d.comb += [

@@ -11,9 +11,10 @@ from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.types import Domain
-from icepop.hdl.comparison import Comparison, comparison_cost, comparison_latency
+from icepop.hdl.comparator import compare_cost, delay, reaches
 from icepop.hdl.layer_products import worthwhile
 from icepop.hdl.memory import LUT_DEPTH, Rom, lut_memory_cost, memory_cost
+from icepop.hdl.pipeline import behind
 from icepop.hdl.processing import ProcessingElement, Row
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.registry import matching
@@ -109,15 +110,15 @@ class DepthwiseConv(WindowLanes):
     @property
     def latency(self) -> int:
         """Cycles from taking a window's last tap to its result: memory, row, comparison."""
-        return 1 + self.row.latency + (comparison_latency(self.target_bits) if self.target_bits else 0)
+        return 1 + self.row.latency + (1 + delay(self.target_bits) if self.target_bits else 0)
 
     @cached_property
     def numbers(self) -> RowNumbers | None:
-        """What each lane is compared with, or starts from; None where it is neither."""
+        """The complement of what each lane is compared with, or what it starts from; None where it is neither."""
         in_lut = self.folding.weights == "lut"
         if self.threshold is not None:
             targets = self.tiling.by_tile(self.sums.targets(self.threshold), self.sums.largest + 1)
-            return RowNumbers(targets, self.target_bits, in_lut)
+            return RowNumbers((1 << self.target_bits) - 1 - targets, self.target_bits, in_lut)
         return RowNumbers(self.tiling.by_tile(self.sums.starts, 0), self.row.bits, in_lut) if self.row.starts else None
 
     @cached_property
@@ -129,7 +130,7 @@ class DepthwiseConv(WindowLanes):
         parts = [self.source.cost, counter_cells(words), memory(words, width)]
         parts += [(self.product.cost + self.row.cost) * lanes]
         if self.target_bits:
-            parts.append(comparison_cost(self.target_bits) * lanes)
+            parts.append((compare_cost(self.target_bits) + registered_cells(1)) * lanes)
         else:
             parts.append(self.masking)
         if self.numbers:
@@ -172,9 +173,8 @@ class DepthwiseConv(WindowLanes):
         if not self.target_bits:
             core.d.comb += element.start.eq(number)
             return element.o[self.sums.spare :]
-        core.submodules[f"comparison_{lane}"] = comparison = Comparison(self.target_bits)
-        core.d.comb += [comparison.a.eq(element.o), comparison.b.eq(number)]
-        return comparison.o
+        (reached,) = behind(core, reaches(core, element.o, number, self.target_bits))
+        return reached
 
 
 @lru_cache(maxsize=256)

@@ -14,7 +14,7 @@ from icepop.compiler.ops.sum_pool import SumPool
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.timing import Timing, streaming
 from icepop.compiler.types import Beats
-from icepop.hdl.memory import Ram
+from icepop.hdl.memory import Ram, memory_cost
 from icepop.hdl.pooling import Pooling
 from icepop.hdl.sources.loops import Loops, at_end, at_least
 from icepop.hdl.sources.window_program import Axis
@@ -50,7 +50,7 @@ class RasterPool(LayerUnit):
         self.pooling = Pooling.of(span, self.input)
         self.words = self.columns.count * self.input.pixel_beats
         width = folding.simd * self.pooling.bits
-        self.ram = Ram(width, self.words) if self.words > 1 else None
+        self.remembers = self.words > 1
         self.state, self.folded = Signal(width), Signal(width)
 
     @staticmethod
@@ -89,10 +89,14 @@ class RasterPool(LayerUnit):
         """Memory, lanes and counters."""
         parts = [self.pooling.cost * self.folding.simd, lone_registers(1), registered_cells(6)]
         parts += [counter_cells(count) for count in self.counts]
-        if self.ram is not None:
+        if self.remembers:
             address = ceil_log2(self.words)
             # what the memory is written with is no register's input alone
-            parts += [self.ram.cost, registered_cells(address + 2), lone_registers(address + len(self.state))]
+            parts += [
+                memory_cost(self.words, len(self.state)),
+                registered_cells(address + 2),
+                lone_registers(address + len(self.state)),
+            ]
             if self.keeps:
                 parts.append(registered_cells(len(self.state)))
         return Resources.total(parts)
@@ -122,7 +126,7 @@ class RasterPool(LayerUnit):
             ]
             if self.pooling.by_channel:
                 m.d.sync += now.eq(beat)
-        self._fold(m, take, fresh, now, self._before(m, loops, take, counted, ~starts_column))
+        self._fold(m, take & counted, fresh, now, self._before(m, loops, take, counted, ~starts_column))
         with m.If(advance):
             m.d.sync += self.o.valid.eq(take & closes)
         return m
@@ -136,10 +140,9 @@ class RasterPool(LayerUnit):
 
     def _before(self, m: Module, loops: Loops, take: Value, counted: Value, stays: Value) -> Value:
         """State of the beat's window; ``stays`` says that the next beat belongs to it too."""
-        ram = self.ram
-        if ram is None:
+        if not self.remembers:
             return self.state
-        m.submodules.ram = ram
+        m.submodules.ram = ram = Ram(len(self.state), self.words)
         m.d.comb += [ram.en.eq(take), ram.write_data.eq(self.folded), ram.write_en.eq(take & counted)]
         written = Signal(ceil_log2(self.words))
         m.d.comb += ram.write_address.eq(written)
@@ -156,7 +159,7 @@ class RasterPool(LayerUnit):
         m.d.comb += ram.address.eq(following)
         return before
 
-    def _fold(self, m: Module, take: Value, fresh: Value, now: Value, before: Value) -> None:
+    def _fold(self, m: Module, counted: Value, fresh: Value, now: Value, before: Value) -> None:
         """Change the state of every lane."""
         pooling = self.pooling
         states = [
@@ -170,7 +173,7 @@ class RasterPool(LayerUnit):
             for lane in range(self.folding.simd)
         ]
         m.d.comb += [self.folded.eq(Cat(states)), self.o.payload.eq(self.state)]
-        with m.If(take):
+        with m.If(counted):
             m.d.sync += self.state.eq(self.folded)
 
 

@@ -87,7 +87,7 @@ public:
         offered = events.offered && !events.taken;
         idle = events.moved ? 0 : idle + 1;
         if (++phase == header.period) phase = 0;
-        if (taken >= header.outputs) left--;
+        if (taken >= header.outputs) left = (events.moved ? header.tail : left) - 1;
         decide();
         return left > 0 && idle < header.patience && ++cycles < header.limit;
     }

@@ -14,7 +14,7 @@ import numpy as np
 from amaranth.lib import wiring
 
 from icepop.compiler.errors import ToolError
-from icepop.sim.bench import PERIOD, POLITE, TAIL, Progress, Stimulus, silent
+from icepop.sim.bench import PERIOD, POLITE, Progress, Stimulus, silent
 from icepop.sim.cocotb_run import reason
 from icepop.sim.harness import Harness
 from icepop.sim.native.build import Flow, build
@@ -101,8 +101,9 @@ def packed(stimulus: Stimulus, harness: Harness) -> bytes:
     words = -(-(2 + harness.width) // 64)
     mask = (1 << harness.width) - 1
     polite = 0 if stimulus.accept.kind == "none" else POLITE
-    numbers = [words, len(stimulus.payloads), stimulus.outputs, stimulus.patience, stimulus.limit, TAIL, polite, PERIOD]
-    header = np.array([*numbers, len(harness.layout.streams), harness.layout.size], "<u8")
+    counts = [words, len(stimulus.payloads), stimulus.outputs]
+    ends = [stimulus.patience, stimulus.limit, stimulus.tail]
+    header = np.array([*counts, *ends, polite, PERIOD, len(harness.layout.streams), harness.layout.size], "<u8")
     retract, idle = 2 | mask << 2, mask << 2
     inputs = (retract, idle, *(2 | payload << 2 for payload in stimulus.payloads))
     return b"".join(

@@ -82,7 +82,7 @@ def test_compile_writes_a_plan_that_sim_takes_back(
     folder = tmp_path / "out"
     assert run(["compile", model, "-o", str(folder), "--interval", "30", "--json"]) == 0
     planned = last_json(capsys)
-    assert sorted(path.name for path in folder.iterdir()) == ["accelerator.sv", "plan.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["accelerator.v", "plan.json"]
     assert run(["sim", model, data, "--plan", str(folder / "plan.json"), "--backend", "amaranth", "--json"]) == 0
     found = last_json(capsys)
     assert (found["exact"], found["total"], found["ok"]) == (7, 7, True)
@@ -99,10 +99,10 @@ def test_a_virtual_board_answers_like_the_golden_model(
 def test_a_mismatch_has_exit_code_1(
     model: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from icepop.hdl.units.xnor_dense import XnorDense
+    from icepop.hdl.products.binary import BinaryProduct
 
-    accumulate = XnorDense.accumulated.fget
-    monkeypatch.setattr(XnorDense, "accumulated", property(lambda unit: accumulate(unit) + 1))
+    terms = BinaryProduct.terms
+    monkeypatch.setattr(BinaryProduct, "terms", lambda *arguments: [~term for term in terms(*arguments)])
     vcd = tmp_path / "wrong.vcd"
     assert run(["sim", model, data, "--backend", "amaranth", "--vcd", str(vcd)]) == 1
     printed = capsys.readouterr().out
@@ -153,7 +153,7 @@ def test_a_network_that_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixtu
     path = file.save(tmp_path / "model.onnx", output)
     message = error(capsys, "compile", str(path), "-o", str(tmp_path / "out"))
     assert message == (
-        "the network needs 101 EBR and 369 logic cells for an interval of at most 400000 cycles, "
+        "the network needs 100 EBR, 350 logic cells and 307 LUT4 for an interval of at most 400000 cycles, "
         "but icebreaker has 28 EBR and 3978 logic cells to fill; train a smaller network"
     )
     assert not (tmp_path / "out").exists()
@@ -215,7 +215,7 @@ def test_no_such_simulator(model: str, data: str, capsys: pytest.CaptureFixture[
 
 
 def test_a_wrong_option(capsys: pytest.CaptureFixture[str]) -> None:
-    assert error(capsys, "sim", "--fast") == "No such option: --fast"
+    assert error(capsys, "sim", "--zebra") == "No such option: --zebra"
 
 
 def test_run_needs_a_port_or_virtual(model: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -286,9 +286,28 @@ def test_a_bipolar_input_goes_straight_into_hardware(
     assert "bit-exact 2/2" in capsys.readouterr().out
 
 
-def test_scores_with_biases_of_their_own_have_no_unit_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scores_with_biases_of_their_own(tmp_path: Path, data: str, capsys: pytest.CaptureFixture[str]) -> None:
     file, output = network()
     biased = file.node("Add", output, file.tensor([0.5, 0.0, 1.0]))
     path = str(file.save(tmp_path / "biased.onnx", biased))
-    message = error(capsys, "compile", path, "-o", str(tmp_path / "out"))
-    assert message.startswith("layer 'scores' (Scores on [-6, 6] step 2) has no hardware unit")
+    assert run(["sim", path, data, "--backend", "amaranth", "--json"]) == 0
+    assert last_json(capsys)["exact"] == 7
+
+
+def test_a_rate_instead_of_an_interval(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """36 MHz divided by the rate, rounded down, are the cycles allowed."""
+    out = str(tmp_path / "out")
+    assert run(["compile", model, "-o", out, "--fps", "1000000", "--explain", "--json"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert json.loads(printed[-1])["interval"] <= 36
+    assert any(line.startswith("the core makes ") and line.endswith("the link bounds the board") for line in printed)
+    message = error(capsys, "compile", model, "-o", out, "--fps", "1e8")
+    assert message == "--fps must be above 0 and at most 3.6e+07, the clock in Hz, not 1e+08"
+    message = error(capsys, "compile", model, "-o", out, "--fps", "1000", "--interval", "9")
+    assert message == "give either --interval or --fps, not both"
+
+
+def test_few_lut(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compile", model, "-o", str(tmp_path / "out"), "--max-lut", "120", "--json"]) == 0
+    plan = json.loads((tmp_path / "out" / "plan.json").read_text())
+    assert plan["cost"]["lut4"] <= 120

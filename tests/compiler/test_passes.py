@@ -5,10 +5,12 @@ from icepop.compiler.graph import Graph
 from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.dense import Dense
+from icepop.compiler.ops.encode import Encode
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.passes.lower import PASSES, lower
 from icepop.compiler.passes.orient import orient
+from icepop.compiler.passes.threshold_encodes import threshold_encodes
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 
 SIGNED = Domain(-2, 1)
@@ -46,6 +48,38 @@ def test_passes_change_no_result(change: type, graph: Graph, domain: Domain) -> 
             assert (after[op.name] == before[op.name]).all(), op.name
     assert (after["fc3"] == before["fc3"]).all()
     assert all((graph.run(x)[name] == before[name]).all() for name in before)
+
+
+def quantized(rows: np.ndarray, source: np.ndarray, shape: tuple[int, ...]) -> Graph:
+    """Bytes of two channels behind a quantizer."""
+    input = Input("x", (), TensorType((2, 3), Domain(0, 255)))
+    return Graph((input, Encode("q", ("x",), source, rows, Domain(0, 3), shape)))
+
+
+CHANNEL_ROWS = np.repeat([[3, 100, 200], [-1, 7, 256]], 3, axis=0)
+
+
+@pytest.mark.parametrize(
+    ("source", "shape", "expected"),
+    [
+        (np.arange(6), (2, 3), ["Input", "Threshold"]),
+        (np.arange(6), (6,), ["Input", "Gather", "Threshold"]),
+        (np.array([5, 0, 0, 1, 2, 2]), (2, 3), ["Input", "Gather", "Threshold"]),
+    ],
+)
+def test_quantizers_of_integers_become_thresholds(source: np.ndarray, shape: tuple[int, ...], expected: list) -> None:
+    graph = quantized(CHANNEL_ROWS, source, shape)
+    changed = threshold_encodes(graph)
+    assert [type(op).__name__ for op in changed.ops] == expected
+    x = np.random.default_rng(0).integers(0, 256, (300, 2, 3))
+    assert (changed.run(x)["q"] == graph.run(x)["q"]).all()
+
+
+def test_quantizers_that_differ_within_a_channel_stay() -> None:
+    rows = CHANNEL_ROWS.copy()
+    rows[1] += 1
+    graph = quantized(rows, np.arange(6), (2, 3))
+    assert threshold_encodes(graph).ops == graph.ops
 
 
 @pytest.mark.parametrize(("graph", "domain"), CASES)

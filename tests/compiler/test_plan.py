@@ -12,11 +12,11 @@ PLAN = Plan(
     "icebreaker",
     "encode",
     (
-        Stage("fc1", "XnorDense", ("fc1", "act1"), Folding(4, 32), 192, Resources(100, 50, 30, 120, 9)),
+        Stage("fc1", "MatrixVector", ("fc1", "act1"), Folding(4, 32), 192, Resources(100, 50, 30, 120, 9)),
         Stage("to fc2", "Unpack", (), Folding(1, 4), 128, Resources(5, 5, 0, 6)),
         Stage(
             "fc2",
-            "XnorDense",
+            "MatrixVector",
             ("fc2",),
             Folding(1, 16, "binary", "ebr", "registers", 8),
             80,
@@ -37,7 +37,7 @@ def test_resources_add_up() -> None:
 def test_foldings_come_back_from_a_saved_plan(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(PLAN.to_json())
-    assert PLAN.pins == {"fc1": Pin(Folding(4, 32), "XnorDense"), "fc2": Pin(CHOSEN, "XnorDense")}
+    assert PLAN.pins == {"fc1": Pin(Folding(4, 32), "MatrixVector"), "fc2": Pin(CHOSEN, "MatrixVector")}
     assert read_pins(path) == PLAN.pins
 
 

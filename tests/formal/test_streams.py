@@ -1,28 +1,23 @@
 # amaranth: UnusedElaboratable=no
 """The contract of every stream unit, proved for all inputs, stalls and times; each proof has broken twins that fail.
 
-A new layer unit needs a small graph in `LAYERS` that it takes whole; what it has to compute is the golden model. A unit
-between layers needs a line in `OTHERS`.
+A new layer unit needs a span in `LAYERS` (tests/support/small_spans.py) that it takes whole; what it has to compute is
+the golden model. A unit between layers needs a line in `OTHERS`. Every kind of unit, and of source where it has one, is
+broken in all ways, which its cases share.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pytest
 from amaranth import Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from small_spans import LAYERS, TWO_BITS
 from stream_faults import FAULTS, Faulty
 
-from icepop.compiler.graph import Graph
-from icepop.compiler.ops.argmax import ArgMax
-from icepop.compiler.ops.base import Op
-from icepop.compiler.ops.dense import Dense
-from icepop.compiler.ops.input import Input
-from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Span
-from icepop.compiler.types import BIPOLAR, Beats, Domain, TensorType
+from icepop.compiler.types import Beats, Domain
 from icepop.hdl.fifo import RamFifo
 from icepop.hdl.fork import Fork
 from icepop.hdl.units.base import StreamUnit
@@ -32,32 +27,6 @@ from icepop.sim.formal import counterexample, refutation
 from icepop.sim.specifications import End, Function, StreamSpec, golden_function
 
 pytestmark = pytest.mark.formal
-
-WEIGHTS = np.array([[1, -1, 1], [-1, -1, 1], [1, 1, -1]])
-THRESHOLDS = np.array([[1], [-3], [3]])
-
-
-def dense(size: int, *, thresholded: bool = True) -> Graph:
-    """The first rows and columns of the weights, and thresholds: one within reach, one always and one never reached."""
-    ops: list[Op] = [Input("x", (), TensorType((size,), BIPOLAR)), Dense("fc", ("x",), WEIGHTS[:size, :size])]
-    if thresholded:
-        ops.append(Threshold("act", ("fc",), THRESHOLDS[:size], np.ones(size, np.int64), BIPOLAR))
-    return Graph(tuple(ops))
-
-
-def scores(domain: Domain) -> Graph:
-    """The largest of three."""
-    return Graph((Input("x", (), TensorType((3,), domain)), ArgMax("argmax", ("x",))))
-
-
-LAYERS: dict[str, tuple[Graph, Folding]] = {
-    "dense, buffered": (dense(2), Folding(1, 1)),
-    "dense, one beat": (dense(3), Folding(2, 3)),
-    "dense, one group": (dense(3), Folding(3, 2)),
-    "dense, no threshold": (dense(3, thresholded=False), Folding(3, 2)),
-    "argmax": (scores(Domain(0, 3)), Folding()),
-    "argmax of signed scores": (scores(Domain(-2, 1)), Folding()),
-}
 
 
 class Join(wiring.Component):
@@ -101,7 +70,6 @@ def interleaved(elements: Sequence[Value]) -> Sequence[Value]:
     return [element for pair in zip(elements[:half], elements[half:], strict=True) for element in pair]
 
 
-TWO_BITS = Domain(0, 3)
 OTHERS: dict[str, tuple[Callable[[], wiring.Component], Function]] = {
     "pack": (lambda: Pack(Beats(TWO_BITS, 4, 1), 2), same),
     "pack with padding": (lambda: Pack(Beats(TWO_BITS, 5, 1), 2), same),
@@ -111,7 +79,7 @@ OTHERS: dict[str, tuple[Callable[[], wiring.Component], Function]] = {
     "fork, FIFO in EBR": (lambda: in_ebr(Fork(Beats(Domain(0, 1), 3, 1), (3,))), same),
     "join": (lambda: Join(Beats(TWO_BITS, 3, 1)), interleaved),
 }
-"""The join is here until a unit has two inputs: it shows that the specification fits one."""
+"""The join shows the specification at its simplest: it has two inputs and no state."""
 
 
 @dataclass(frozen=True)
@@ -148,34 +116,45 @@ def patience(unit: wiring.Component) -> int:
     return unit.timing.interval + unit.timing.latency + max(inlet.delay for inlet in unit.timing.inlets)
 
 
-def span(graph: Graph) -> Span:
-    """All ops of a graph but its input."""
-    ops = graph.ops[1:]
-    inputs = tuple(graph.types[name] for name in ops[0].inputs)
-    return Span(ops, inputs, tuple(graph.types[op.name] for op in ops))
+def takers(span: Span) -> list[ComponentKind]:
+    """Units that take all of a span."""
+    return [kind for kind in layer_units() if kind.matches(span) == len(span.ops)]
 
 
-def takers(graph: Graph) -> list[ComponentKind]:
-    """Units that take all of them."""
-    whole = span(graph)
-    return [kind for kind in layer_units() if kind.matches(whole) == len(whole.ops)]
-
-
-def layer(kind: ComponentKind, graph: Graph, folding: Folding) -> Case:
-    """A unit that computes them."""
-    return Case(lambda: kind(span(graph), folding), golden_function(span(graph)))
+def layer(kind: ComponentKind, span: Span, folding: Folding) -> Case:
+    """A unit that computes it."""
+    return Case(lambda: kind(span, folding), golden_function(span))
 
 
 CASES: dict[str, Case] = {name: Case(*other) for name, other in OTHERS.items()} | {
-    f"{name} by {kind.__name__}": layer(kind, graph, folding)
-    for name, (graph, folding) in LAYERS.items()
-    for kind in takers(graph)
+    f"{name} by {kind.__name__}": layer(kind, span, folding)
+    for name, (span, folding) in LAYERS.items()
+    for kind in takers(span)
 }
+
+
+def family(case: Case) -> tuple[str, str]:
+    """Kind of the unit, and of its source."""
+    unit = case.make()
+    return type(unit).__name__, type(getattr(unit, "source", None)).__name__
+
+
+def twins() -> list[tuple[str, str]]:
+    """Each case with its share of its family's faults: every case and every fault has its turn."""
+    families: dict[tuple[str, str], list[str]] = {}
+    for name, case in CASES.items():
+        families.setdefault(family(case), []).append(name)
+    faults = list(FAULTS)
+    return [
+        (names[k % len(names)], faults[k % len(faults)])
+        for names in families.values()
+        for k in range(max(len(names), len(faults)))
+    ]
 
 
 @pytest.mark.parametrize("kind", layer_units(), ids=lambda kind: kind.__name__)
 def test_every_layer_unit_is_proved(kind: ComponentKind) -> None:
-    assert any(kind in takers(graph) for graph, _ in LAYERS.values()), f"no graph in LAYERS for {kind.__name__}"
+    assert any(kind in takers(span) for span, _ in LAYERS.values()), f"no span in LAYERS for {kind.__name__}"
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -183,8 +162,7 @@ def test_a_stream_unit_computes_its_function_in_order(name: str) -> None:
     assert refutation(CASES[name].spec()) is None
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "fault"), twins())
 def test_a_broken_twin_fails(name: str, fault: str) -> None:
     assert refutation(CASES[name].spec(fault)) is not None
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from alone import Alone
 from branched import WIRED, branched
+from layers import LAYERS
+from lut_networks import VOTES
 from maps import DEPTHWISE, POOLS
 from networks import binary_mlp
 from requantized import REQUANTIZED
@@ -36,7 +38,9 @@ POOL = [
     ),
     *DEPTHWISE,
     *POOLS,
+    *LAYERS,
     *REQUANTIZED,
+    *VOTES,
     *(branched(np.random.default_rng(seed), WIRED, head=False) for seed in (0, 1, 4)),
 ]
 """Graphs whose ops the units are tried on; a new unit needs one here that it matches."""
@@ -75,18 +79,19 @@ def sources(span: Span) -> list[Op]:
     return ops
 
 
-def cases(kind: type[LayerUnit], each: int) -> list[tuple[Span, Folding]]:
-    """A random choice of foldings for each span, the same every time."""
+def cases(kind: type[LayerUnit], total: int) -> list[tuple[Span, Folding]]:
+    """A random choice of so many spans and foldings, the same every time; as many of each span as can be."""
     rng = np.random.default_rng(1)
+    found = spans(kind)
     chosen = []
-    for span in spans(kind):
+    for span in found:
         foldings = list(kind.foldings(span))
         # foldings that divide nothing are allowed too, though the search does not offer them
         more = [folding for folding in (Folding(3, 5), Folding(2, 7), Folding(3, 3)) if takes(kind, span, folding)]
         foldings = [folding for folding in foldings + more if placed(kind, span, folding)]
         order = rng.permutation(len(foldings))
-        chosen += [(span, foldings[k]) for k in islice(order, each)]
-    return chosen
+        chosen += [(span, foldings[k]) for k in islice(order, -(-total // len(found)))]
+    return [chosen[k] for k in rng.permutation(len(chosen))[:total]]
 
 
 def takes(kind: type[LayerUnit], span: Span, folding: Folding) -> bool:
@@ -113,7 +118,7 @@ def test_the_pool_has_a_span_for_every_unit(name: str) -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_results_and_cycles_are_exact_at_every_folding(name: str) -> None:
     rng = np.random.default_rng(2)
-    for span, folding in cases(KINDS[name], each=5):
+    for span, folding in cases(KINDS[name], 40):
         design = design_of(KINDS[name], span, folding)
         type = design.graph.types[design.input_op]
         domain = type.integers
@@ -126,14 +131,14 @@ def test_results_and_cycles_are_exact_at_every_folding(name: str) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_planned_cells_are_close_and_ebr_exact(name: str) -> None:
-    for span, folding in cases(KINDS[name], each=1):
+    for span, folding in cases(KINDS[name], 3):
         check_cost(KINDS[name](span, folding))
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", KINDS)
 def test_planned_cells_are_close_and_ebr_exact_at_many_foldings(name: str) -> None:
-    for span, folding in cases(KINDS[name], each=12):
+    for span, folding in cases(KINDS[name], 60):
         check_cost(KINDS[name](span, folding))
 
 

@@ -92,6 +92,15 @@ def test_driver_ends_after_a_tail():
     assert len(words) == 10 + TAIL
 
 
+def test_driver_goes_on_while_something_still_moves():
+    driver = Driver(Stimulus((1,), 1, tail=40), 4)
+    moves = {10, 49, 88}
+    cycles = 1
+    while driver.step(False, cycles == 10, False, cycles in moves):
+        cycles += 1
+    assert cycles == 88 + 40 - 1
+
+
 def test_driver_gives_up_when_nothing_moves():
     words = drive(Stimulus((1,), 1, patience=50), 4, lambda cycle, word: (cycle == 7, 0), 1000)
     assert len(words) == 8 + 50

@@ -90,7 +90,7 @@ class Tie:
     Parameters
     ----------
     node : str
-        The quantizer, or ``label``.
+        The quantizer or comparison, or ``label``.
     sample, element : int
         Which value.
     distance : float
@@ -110,7 +110,7 @@ def ties(model: onnx.ModelProto, runs: Sequence[ExactRun], x: Array) -> list[Tie
     """
     expected = executed(for_executor(model, len(x)), x)
     stored = {tensor.name for tensor in model.graph.initializer}
-    kinds = (*QUANTIZERS, "Trunc", "Sign")
+    kinds = (*QUANTIZERS, "Trunc", "Sign", "GreaterOrEqual")
     quantizers = [node for node in model.graph.node if node.op_type in kinds and node.input[0] not in stored]
     found: list[Tie] = []
     for sample, run in enumerate(runs):
@@ -144,7 +144,7 @@ def wrong_label(model: onnx.ModelProto, run: ExactRun, single: Mapping[str, Arra
 
 def scale_of(run: ExactRun, node: onnx.NodeProto) -> Array:
     """Step of a quantizer's values."""
-    if node.op_type == "Sign":
+    if node.op_type in ("Sign", "GreaterOrEqual"):
         return np.asarray(Fraction(1), object)
     return run[node.input[4 if len(node.input) == 6 else 1]]
 
@@ -155,6 +155,8 @@ def distance(run: ExactRun, node: onnx.NodeProto, element: int) -> float:
     Edges lie at whole numbers of half a step, or of a part of it where low bits are dropped.
     """
     shape = run[node.input[0]].shape
+    if node.op_type == "GreaterOrEqual":
+        return abs(float((run[node.input[0]] - run[node.input[1]]).reshape(-1)[element]))
     value = run[node.input[0]].reshape(-1)[element] / np.broadcast_to(scale_of(run, node), shape).reshape(-1)[element]
     if node.op_type in ("BipolarQuant", "Sign"):
         return abs(float(value))

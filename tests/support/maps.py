@@ -64,8 +64,11 @@ DEPTHWISE = [
 ]
 
 POOLS = [
-    max_pool((5, 6, 4), BIPOLAR, window((2, 2), 2)),
+    max_pool((4, 6, 5), BIPOLAR, window((2, 2), 2)),
+    max_pool((4, 5, 7), UNSIGNED, window((3, 3), 3), 2),
+    max_pool((3, 4, 5), SIGNED, window((2, 2), 2), 3),
     max_pool((4, 5, 7), UNSIGNED, window((2, 3), 3), 4),
+    sum_pool((3, 7, 5), SIGNED, window((2, 2), 7)),
     max_pool((3, 5, 4), SIGNED, window((2, 1), 2), 2),
     max_pool((3, 7, 5), BIPOLAR, window((3, 3), 2, 1, 1), 2),
     max_pool((2, 5, 6), SIGNED, window((3, 2), 1, 1, 0), 1),

@@ -1,0 +1,68 @@
+"""Real hardware of voter networks, and the proof that it computes the golden model.
+
+    python benchmarks/lut4_hardware.py out/lut4/digits_70_seed0.onnx … [--scan 4] [--input uint5@1] [--netlist 540]
+
+For each file, with its test data beside it as .npz: look-up tables (yosys), logic cells and EBR (nextpnr) with the
+streams and the argmax, the input's comparisons planned on their own where ``--input`` puts them in hardware, Fmax
+(UP5K, one seed), and how many test samples the RTL (Verilator, all of them, twice, with random stalls and without) and
+the synthesised netlist (Icarus) classify as the golden model does.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from icepop.boards.synthesis import synthesize
+from icepop.compiler.plan import Folding, Resources
+from icepop.compiler.project import load_network
+from icepop.compiler.samples import read_samples
+from icepop.compiler.search import search
+from icepop.hdl.accelerator import Accelerator
+from icepop.hdl.units.registry import unit_library
+from icepop.hdl.units.voter_array import VoterArray
+from icepop.hdl.units.voter_scan import VoterScan
+from icepop.sim.prove import simulate
+
+UNBOUNDED = Resources(cells=10**9, ebr=10**9)
+
+
+def main(
+    models: list[Path],
+    scan: Annotated[int, typer.Option(help="elements a beat of the folded unit; 0 for all voters at once")] = 0,
+    input: Annotated[str | None, typer.Option(help="format of integers that the hardware compares itself")] = None,
+    netlist: Annotated[int, typer.Option(help="test samples that the netlist is simulated with")] = 0,
+    rtl: Annotated[bool, typer.Option(help="whether to simulate the RTL with all test samples")] = True,
+    place: Annotated[bool, typer.Option(help="whether to place and route")] = True,
+) -> None:
+    """Print a line for each model."""
+    for path in models:
+        network = load_network(path, input)
+        samples = read_samples(path.with_suffix(".npz"))
+        values = samples.codes(network.graph, network.start, False, network.format)
+        length = network.graph.types[network.start].length
+        names = [op.name for op in network.lowered.ops]
+        first = names[names.index(network.start) + 1]
+        pins = {first: Folding(1, scan or length)}
+        plan = search(network.lowered, network.start, unit_library(), "up5k", UNBOUNDED, pins=pins)
+        design = Accelerator(network.lowered, plan)
+        (unit,) = (unit for unit in design.units if isinstance(unit, VoterArray | VoterScan))
+        real = synthesize(design, "accelerator", place=place)
+        right = float((network.answer(values).reshape(-1) == np.asarray(samples.y)).mean())
+        fmax = f"{real.fmax_mhz:.1f} MHz" if real.fmax_mhz else "not placed"
+        print(
+            f"{path.stem}: {right:.2%}; LUT4 {real.lut4} (planned {plan.cost.lut4}, of these the input's comparisons "
+            f"{unit.encoder_cost.lut4}), cells {real.cells} (planned {plan.cost.cells}), EBR {real.ebr}, {fmax}, "
+            f"interval {plan.interval}, latency {plan.latency}",
+            flush=True,
+        )
+        for backend, count in (("verilator_cpp", len(values) if rtl else 0), ("netlist", netlist)):
+            if count:
+                found = simulate(design, values[:count], backend)
+                text = f"bit-exact {found.exact}/{found.total}, as planned: {found.as_planned}"
+                print(f"    {backend}: {text}{'' if found.message is None else '; ' + found.message}", flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)
