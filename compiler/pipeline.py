@@ -113,7 +113,7 @@ class Draft:
     def _queue(self, source: int, reader: int) -> None:
         """FIFO between two stages."""
         stage, beats = self.stages[reader], self.units[source].output
-        name, old = f"queue {stage.name}", Feed(self.stages[source].name)
+        name, old = f"queue behind {self.stages[source].name}", Feed(self.stages[source].name)
         unit, lanes = self.library.fork(beats, (QUEUE,)), Folding(beats.lanes, beats.lanes)
         feeds = tuple(Feed(name) if feed == old else feed for feed in stage.feeds)
         self.stages[reader] = replace(stage, feeds=feeds)
