@@ -5,6 +5,7 @@
 writes ``model.onnx`` and ``test.npz`` there. MNIST is read from the file that ICEPOP_MNIST names.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -51,8 +52,6 @@ def main(name: str, output: Annotated[Path, typer.Option("-o")], epochs: int = 0
     if not data:
         data = str(output / "data.npz")
         small_digits(Path(data))
-    from dataclasses import replace
-
     config = replace(config, data=data, epochs=epochs or EPOCHS[name], lr=lr, augment=False)
     result = train(config, lambda epoch: print(f"epoch {epoch.number}: {epoch.val_accuracy:.2%}", flush=True))
     save(result.model, output / "model.onnx")

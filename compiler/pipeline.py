@@ -12,14 +12,14 @@ from icepop.compiler.types import Beats
 
 ONE_SAMPLE = 1
 
-SAMPLES_HELD = 2
-"""Samples that a FIFO may hold before it is no longer what a pipeline stands still for."""
-
 READY_UNITS = 3
 """Units through which a ready may run in one cycle: about 50 MHz on UP5K."""
 
 QUEUE = 3
 """Beats of a FIFO that ends such a run: as few as pass a beat a cycle."""
+
+SAMPLES_HELD = 2
+"""Samples that a FIFO may hold before it is no longer what a pipeline stands still for."""
 
 
 @dataclass(frozen=True)
@@ -184,14 +184,16 @@ def deepened(draft: Draft, samples: int) -> Schedule:
     """
     endless = [tuple(None for _ in stage.depths) for stage in draft.stages]
     first = draft.run(endless, ONE_SAMPLE)
-    last = {k: slowest(draft, k, first) for k, stage in enumerate(draft.stages) if len(stage.depths) > 1}
-    shallow = {k: draft.units[k].timing.latency + 1 for k in last}
+    forks = [index for index, stage in enumerate(draft.stages) if len(stage.depths) > 1]
+    last = {index: slowest(draft, index, first) for index in forks}
+    shallow = {index: draft.units[index].timing.latency + 1 for index in last}
     needed = flowing(draft, last, shallow, samples).depths
-    for k in last:
-        depths = tuple(max(shallow[k], depth) for depth in needed[k])
-        fork = draft.library.fork(draft.units[k].inputs[0], depths)
-        draft.units[k] = fork
-        draft.stages[k] = replace(draft.stages[k], depths=depths, cost=fork.cost)
+    for index in forks:
+        stage, unit = draft.stages[index], draft.units[index]
+        depths = tuple(max(shallow[index], depth) for depth in needed[index])
+        fork = draft.library.fork(unit.inputs[0], depths)
+        draft.units[index] = fork
+        draft.stages[index] = replace(stage, depths=depths, cost=fork.cost)
     return draft.run(depths_of(draft), samples)
 
 
@@ -211,7 +213,9 @@ def flowing(draft: Draft, last: Mapping[int, int], shallow: Mapping[int, int], s
     """
 
     def run(depths: Mapping[int, int]) -> Schedule:
-        limited: list[tuple[int | None, ...]] = [*depths_of(draft)]
+        limited: list[tuple[int | None, ...]] = [
+            stage.depths if len(stage.depths) < 2 else (None,) * len(stage.depths) for stage in draft.stages
+        ]
         for index, depth in depths.items():
             limited[index] = tuple(depth if port == last[index] else None for port in range(len(limited[index])))
         return draft.run(limited, samples)

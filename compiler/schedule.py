@@ -240,7 +240,8 @@ def fork(latency: int, source: Wire, outs: Sequence[Wire], depths: Sequence[int 
 
 def occupied(source: Wire, out: Wire) -> int:
     """Most beats that had been taken from a source and not yet from a fork's output."""
-    return max(1 + beat - bisect_left(out.taken, cycle) for beat, cycle in enumerate(source.taken[: len(out.taken)]))
+    beats = enumerate(source.taken[: len(out.taken)])
+    return max((1 + beat - bisect_left(out.taken, cycle) for beat, cycle in beats), default=1)
 
 
 def unit(timing: Timing, streams: Sequence[Wire], pipeline: Pipeline) -> list[Process]:

@@ -266,6 +266,6 @@ class Kind:
 KINDS = {
     "cnv": Kind(Cnv, 32, {"width": 2, "hidden": 6}, 32),
     "squeezenet": Kind(SqueezeNet, 28, {"width": 4}),
-    "shufflenet": Kind(ShuffleNet, 28, {"width": 4}),
+    "shufflenet": Kind(ShuffleNet, 28, {"width": 4}, 24),
     "resnet": Kind(ResNet, 28, {"width": 2}),
 }
