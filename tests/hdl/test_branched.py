@@ -56,6 +56,13 @@ def test_a_join_that_takes_much_of_a_branch_first_does_not_stand_still(seed: int
     check(Accelerator(graph, random_plan(rng, graph), taps=True), rng, "amaranth", 5)
 
 
+def test_an_interval_that_settles_late_is_the_settled_one() -> None:
+    """Of this graph the first four intervals are 25 cycles, all others 24."""
+    design, rng = random_design(189)
+    assert design.plan.interval == max(stage.interval for stage in design.plan.stages) == 24
+    check(design, rng, "amaranth", 12)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_channel_may_have_several_kernels_of_its_own(seed: int) -> None:
     rng = np.random.default_rng(seed)
