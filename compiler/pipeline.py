@@ -111,7 +111,7 @@ class Draft:
         return False
 
     def _queue(self, source: int, reader: int) -> None:
-        """FIFO between two stages."""
+        """FIFO between two stages, named after the first: a join has several stages before it."""
         stage, beats = self.stages[reader], self.units[source].output
         name, old = f"queue behind {self.stages[source].name}", Feed(self.stages[source].name)
         unit, lanes = self.library.fork(beats, (QUEUE,)), Folding(beats.lanes, beats.lanes)

@@ -8,15 +8,19 @@ from branched import BLOCKS, WIRED, Author, branched
 from random_designs import UNBOUNDED, check, random_plan
 
 from icepop.compiler.graph import Graph
+from icepop.compiler.ops.add import Add
+from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.conv import Conv
+from icepop.compiler.ops.input import Input
+from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding
 from icepop.compiler.search import search
-from icepop.compiler.types import BIPOLAR, TensorType
+from icepop.compiler.types import BIPOLAR, Domain, TensorType
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library
 from icepop.sim.backends import verilator_cpp
 from icepop.sim.bench import Stall
-from icepop.sim.prove import UNSTALLED
+from icepop.sim.prove import UNSTALLED, simulate
 
 
 def random_design(seed: int, most: int = 3) -> tuple[Accelerator, np.random.Generator]:
@@ -78,6 +82,24 @@ def test_a_channel_may_have_several_kernels_of_its_own(seed: int) -> None:
     author.add(Conv, "x", weights=author.weights(4, 1, *window.kernel), window=window, groups=2)
     graph = Graph(tuple(author.ops))
     check(Accelerator(graph, random_plan(rng, graph), taps=True), rng, "amaranth", 4)
+
+
+def test_both_branches_of_a_join_may_need_a_queue() -> None:
+    ops: list[Op] = [Input("x", (), TensorType((2, 3, 4), Domain(-7, 8)))]
+    for branch in ("a", "b"):
+        source = "x"
+        for k in range(5):
+            cuts = np.tile(np.arange(-6, 9), (2, 1))
+            ops.append(Threshold(f"{branch}{k}", (source,), cuts, np.ones(2, np.int64), Domain(-7, 8)))
+            source = f"{branch}{k}"
+    graph = Graph((*ops, Add("sum", ("a4", "b4"), np.ones((2, 2), np.int64))))
+    plan = search(graph, "x", unit_library(), "test", UNBOUNDED)
+    names = [stage.name for stage in plan.stages]
+    assert len(set(names)) == len(names)
+    assert sum(name.startswith("queue behind") for name in names) >= 2
+    codes = np.random.default_rng(0).integers(-7, 9, (5, 2, 3, 4))
+    report = simulate(Accelerator(graph, plan, taps=True), codes, "amaranth")
+    assert (report.message, report.exact, report.as_planned) == (None, 5, True)
 
 
 @pytest.mark.parametrize("seed", range(100))
