@@ -15,6 +15,9 @@ from icepop.compiler.timing import Inlet, Timing
 SAMPLES = 8
 """Samples that are followed; the intervals of the second half count as steady."""
 
+LONGEST = 32
+"""Samples that are followed where the intervals still change."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -192,7 +195,7 @@ def schedule(nodes: Sequence[Node], inputs: int, outputs: int, samples: int = SA
     inputs, outputs : int
         Beats of a sample at the network's input and output.
     samples : int
-        How many to follow.
+        How many to follow at least; twice as many, up to `LONGEST`, where the second half's intervals still differ.
 
     Raises
     ------
@@ -205,13 +208,16 @@ def schedule(nodes: Sequence[Node], inputs: int, outputs: int, samples: int = SA
         raise Standstill(f"the pipeline stands still after {len(result.taken)} of {outputs * samples} beats")
     ends = result.taken[outputs - 1 :: outputs]
     intervals = [after - before for before, after in pairwise(ends)]
+    steady = intervals[len(intervals) // 2 :]
+    if len(set(steady)) > 1 and samples < LONGEST:
+        return schedule(nodes, inputs, outputs, 2 * samples)
     depths = [
         tuple(occupied(ins[0], out) for out in outs) if node.depths else ()
         for node, ins, outs in zip(nodes, flow.streams, flow.wires, strict=True)
     ]
     arrivals = [tuple(wire.offered[0] for wire in ins) for ins in flow.streams]
-    steady = max(intervals[len(intervals) // 2 :], default=ends[0] + 1)
-    return Schedule(ends[0] - flow.feed.taken[0], steady, tuple(depths), tuple(arrivals))
+    interval = max(steady, default=ends[0] + 1)
+    return Schedule(ends[0] - flow.feed.taken[0], interval, tuple(depths), tuple(arrivals))
 
 
 def sink(wire: Wire) -> Process:

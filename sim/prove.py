@@ -133,9 +133,9 @@ class SimReport:
 
     @property
     def as_planned(self) -> bool:
-        """Whether nothing that was measured differs from the plan."""
-        intervals = self.intervals in ((), (self.planned_interval,))
-        return intervals and self.latency in (None, self.planned_latency)
+        """Whether nothing that was measured differs from the plan; of intervals that alternate it tells the longest."""
+        longest = max(self.intervals, default=self.planned_interval)
+        return longest == self.planned_interval and self.latency in (None, self.planned_latency)
 
     @property
     def cycles(self) -> int:

@@ -1,6 +1,6 @@
 """FIFOs that end long runs of units whose readys follow each other."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from icepop.compiler.layers import Unit, UnitLibrary
 from icepop.compiler.pipeline import QUEUE, Draft
@@ -65,3 +65,20 @@ def test_every_long_run_is_cut_and_a_beat_a_cycle_still_passes() -> None:
     assert max(map(len, runs)) <= 3
     depths = [stage.depths for stage in draft.stages]
     assert draft.run(depths, 4).interval == 12
+
+
+def test_queues_before_one_join_have_names_of_their_own() -> None:
+    """Both branches of a join that is not ready by itself end a run of four."""
+    draft = chain(4)
+    fork = draft.add("fork", Fork(Step(4).output, (1, 1)), [Feed("s0")], Folding())
+    draft.stages[-1] = replace(draft.stages[-1], depths=(1, 1))
+    ends = []
+    for port in range(2):
+        feed = replace(fork, port=port)
+        for k in range(3):
+            feed = draft.add(f"b{port}{k}", Step(4), [feed], Folding())
+        ends.append(feed)
+    draft.add("join", Step(4), ends, Folding())
+    names = eased(draft)
+    assert len(set(names)) == len(names)
+    assert [name for name in names if name.startswith("queue")] == ["queue behind b00", "queue behind b10"]

@@ -21,7 +21,7 @@ def random_design(seed: int) -> tuple[Accelerator, np.random.Generator]:
     return Accelerator(graph, random_plan(rng, graph), taps=True), rng
 
 
-def mixed_design(seed: int, largest: int = 40) -> tuple[Accelerator, np.random.Generator]:
+def mixed_design(seed: int, largest: int = 24) -> tuple[Accelerator, np.random.Generator]:
     """A random network in mixed precisions at random foldings."""
     rng = np.random.default_rng(seed)
     graph = mixed_mlp(rng, random_sizes(rng, largest))

@@ -13,6 +13,7 @@ from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.threshold import Threshold
+from icepop.compiler.plan import Folding
 from icepop.compiler.search import search
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 from icepop.hdl.accelerator import Accelerator
@@ -58,6 +59,19 @@ def test_a_join_that_takes_much_of_a_branch_first_does_not_stand_still(seed: int
     rng = np.random.default_rng(seed)
     graph = branched(rng, ("stacked",), count=1, head=False)
     check(Accelerator(graph, random_plan(rng, graph), taps=True), rng, "amaranth", 5)
+
+
+def test_an_interval_that_settles_late_is_the_settled_one() -> None:
+    """Of this plan the first four intervals are 25 cycles, all others 24."""
+    rng = np.random.default_rng(189)
+    graph = branched(rng, count=int(rng.integers(1, 4)), head=bool(rng.random() < 0.5))
+    lanes = {"sumpool1": 2, "threshold2": 2, "conv3": 2, "concat5": 2, "gather6": 1}
+    pins = {name: Folding(count, count) for name, count in lanes.items()} | {
+        "dense7": Folding(2, 2, buffer="registers")
+    }
+    plan = search(graph, "x", unit_library(), "test", UNBOUNDED, pins=pins, units={"sumpool1": "WindowPool"})
+    assert plan.interval == max(stage.interval for stage in plan.stages) == 24
+    check(Accelerator(graph, plan, taps=True), rng, "amaranth", 12)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -45,6 +45,13 @@ def test_unsteady_interval_is_no_interval(standin, codes):
     assert (report.exact, report.interval, report.intervals, report.as_planned) == (40, None, (3, 4), False)
 
 
+def test_of_intervals_that_alternate_the_longest_is_planned(standin, codes):
+    design = standin("hesitates")
+    design.plan = type(design.plan)(4, design.plan.latency)
+    report = simulate(design, codes, stalls=[UNSTALLED])
+    assert (report.interval, report.intervals, report.as_planned) == (None, (3, 4), True)
+
+
 def test_timing_is_that_of_last_beats():
     output = Beats(BIPOLAR, 5, 2)
     beats = [10, 11, 15, 20, 21, 26, 30, 31, 37, 40, 41, 48, 50, 51, 59]
