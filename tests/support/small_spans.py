@@ -101,7 +101,7 @@ def voted() -> Span:
 
 
 PIXELS = np.arange(6).reshape(2, 3)
-PADDED = window((2, 2), 1, 0, 1)
+PADDED = window((2,), 1, 0, 1)
 
 LAYERS: dict[str, tuple[Span, Folding]] = {
     "dense, direct": (dense(BINARY), Folding(3, 2)),
@@ -115,12 +115,12 @@ LAYERS: dict[str, tuple[Span, Folding]] = {
     "dense, registers, ternary": (dense(TERNARY[:2], thresholded=False), Folding(1, 2, buffer="registers")),
     "conv": (conv((2, 2), BINARY[:2, :2, None].repeat(2, 2), window((2,)), limit=0), Folding(1, 2)),
     "conv, padded": (
-        conv((1, 2, 2), BINARY[:2, :2].reshape(1, 1, 2, 2), window((2, 2), 1, 0, 1), limit=0),
+        conv((1, 3), BINARY[:1, :2].reshape(1, 1, 2), PADDED, limit=0),
         Folding(1, 1),
     ),
     "depthwise": (conv((2, 3), TERNARY[:2, :2].reshape(2, 1, 2), window((2,)), 2, limit=0), Folding(1, 1)),
     "max pool, overlapping": (max_pool((2, 3), BIT, window((2,))), Folding(1, 1)),
-    "sum pool, padded": (sum_pool((1, 2, 2), BIT, PADDED), Folding(1, 1)),
+    "sum pool, padded": (sum_pool((1, 3), BIT, PADDED), Folding(1, 1)),
     "max pool": (max_pool((2, 4), BIT, window((2,), 2)), Folding(1, 1)),
     "max pool, two rows": (max_pool((1, 2, 3), BIT, window((2, 1), 2)), Folding(1, 1)),
     "sum pool, whole map": (sum_pool((2, 3), BIT, window((3,))), Folding(2, 2)),
