@@ -74,6 +74,7 @@ def main(
     augment: bool = True,
     sweeps: int = Lut4Config.sweeps,
     samples: int = Lut4Config.samples,
+    window: int = Lut4Config.window,
     share: float = Lut4Config.share,
     thresholds: int = Lut4Config.thresholds,
 ) -> None:
@@ -81,7 +82,13 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     for count in voters:
         config = Lut4Config(
-            voters=count, augment=augment, sweeps=sweeps, samples=samples, share=share, thresholds=thresholds
+            voters=count,
+            augment=augment,
+            sweeps=sweeps,
+            samples=samples,
+            window=window,
+            share=share,
+            thresholds=thresholds,
         )
         found: dict[str, list[float]] = {"seed": [], "split": []}
         for name, seed, data in runs(mnist, first, seeds, splits):

@@ -1,10 +1,10 @@
 """`Responder`: bytes from the line, samples to the accelerator, results and bytes back."""
 
-from amaranth import Module, unsigned
+from amaranth import Module, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from icepop.boards.bits import BeatAssembler, BeatSerializer, BitReader, ByteAssembler
+from icepop.boards.bits import BIT, BeatAssembler, BeatSerializer, BitReader, ByteAssembler
 from icepop.boards.cobs_decoder import CobsDecoder
 from icepop.boards.cobs_encoder import CobsEncoder
 from icepop.boards.frame_receiver import FrameReceiver
@@ -70,15 +70,23 @@ class Responder(wiring.Component):
         connect(m, assemble.o, encoder.i)
         connect(m, encoder.o, flipped(self.tx))
 
+        # a bit every other cycle is enough, and no ready runs from the line's end to the accelerator's
+        bit, full = Signal(BIT), Signal()
         m.d.comb += [
             receiver.address.eq(reader.address),
             reader.data.eq(receiver.data),
             reader.restart.eq(composer.request.valid & composer.request.ready),
-            composer.fed.eq(reader.done),
-            composer.sequence.payload.eq(reader.o.payload),
-            composer.sequence.valid.eq(reader.o.valid),
-            assembler.i.payload.eq(reader.o.payload),
-            assembler.i.valid.eq(reader.o.valid & composer.feed),
-            reader.o.ready.eq((assembler.i.ready & composer.feed) | composer.sequence.ready),
+            composer.fed.eq(reader.done & ~full),
+            composer.sequence.payload.eq(bit),
+            composer.sequence.valid.eq(full),
+            assembler.i.payload.eq(bit),
+            assembler.i.valid.eq(full & composer.feed),
+            reader.o.ready.eq(~full & composer.request.valid),
         ]
+        with m.If(~full):
+            m.d.sync += [bit.eq(reader.o.payload), full.eq(reader.o.valid & reader.o.ready)]
+        with m.Elif((assembler.i.ready & composer.feed) | composer.sequence.ready):
+            m.d.sync += full.eq(0)
+        with m.If(reader.restart):
+            m.d.sync += full.eq(0)
         return m

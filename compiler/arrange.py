@@ -80,3 +80,12 @@ def affine(lines: Sequence[Line], which: IntArray) -> Affine:
     numbers = {line: number for number, line in enumerate(dict.fromkeys(lines))}
     merged = np.array([numbers[line] for line in lines], np.float64)
     return Affine(tuple(numbers), merged[which] if len(numbers) > 1 else np.float64(0))
+
+
+def compact(array: NDArray[Any]) -> NDArray[Any]:
+    """Array without the axes along which it does not vary, which keep length 1."""
+    for axis in range(array.ndim):
+        first = array.take([0], axis)
+        if (array == first).all():
+            array = first
+    return array

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from icepop.compiler.arrange import affine, affine_functions, channelwise, whole
+from icepop.compiler.arrange import affine, affine_functions, channelwise, compact, whole
 from icepop.compiler.errors import ModelError
+from icepop.compiler.functions import distinct_functions
 from icepop.compiler.graph import Graph
 from icepop.compiler.grid import Grid
 from icepop.compiler.integerize import materialize
@@ -14,8 +16,9 @@ from icepop.compiler.ops.encode import Encode
 from icepop.compiler.ops.gather import Gather
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.ops.window import MAX_ELEMENTS
-from icepop.compiler.steps.affine import AFFINE
+from icepop.compiler.steps.affine import AFFINE, Scale
 from icepop.compiler.symbols import Symbol, natural
+from icepop.compiler.turning import joined_halves, turns
 from icepop.compiler.types import IntArray
 
 
@@ -88,6 +91,10 @@ class Builder:
         """Codes of a symbol that was not met yet: those there are, or those of a new `Threshold` or `Encode`."""
         type = self.graph.types[symbol.source]
         name = self.free_name(symbol.label or f"{symbol.source}_codes")
+        if turns(symbol):
+            return self.coded(joined_halves(symbol, name, self))
+        if type.domain is None and (directions := falling(symbol)) is not None:
+            return self.coded(self.turned_back(symbol, directions, name))
         if type.domain is None:
             op, grid = materialize(symbol, self.graph, name)
             known = next((found for old in self.graph.ops if (found := positions(old, op)) is not None), None)
@@ -103,6 +110,15 @@ class Builder:
         codes = Symbol(source, layout, label=symbol.label, coded=True)
         return codes, replace(grid, which=grid.which.reshape(-1)[layout])
 
+    def turned_back(self, symbol: Symbol, directions: NDArray[np.float64], name: str) -> Symbol:
+        """The same values, from codes of the negated ones where functions of the model's input fall.
+
+        Codes of the input only rise with it, as what is compared are floats.
+        """
+        turn = Scale(directions)
+        codes, grid = self.coded(replace(symbol.then(turn), label=f"{name}_negated"))
+        return replace(codes.then(affine(grid.lines, grid.which)).then(turn), label=name)
+
     def by_channel(self, symbol: Symbol) -> tuple[Symbol, IntArray]:
         """One function a channel over a whole result, and which of its elements each element of the symbol is."""
         found = channelwise(symbol, self.graph.types[symbol.source].shape)
@@ -114,6 +130,13 @@ class Builder:
             flat = symbol.rearranged(lambda array: array.reshape(1, -1))
             return self.tensor(flat), layout
         return replace(found, source=self.tensor(replace(symbol, steps=())).source), layout
+
+
+def falling(symbol: Symbol) -> NDArray[np.float64] | None:
+    """-1 for elements whose function falls and 1 for others, in a shape that broadcasts; None if none falls."""
+    functions, which = distinct_functions(symbol)
+    directions = np.array([-1.0 if function.gain < 0 else 1.0 for function in functions])
+    return compact(directions[which]) if (directions < 0).any() else None
 
 
 def positions(old: Op, new: Op) -> Symbol | None:

@@ -41,6 +41,9 @@ from icepop.compiler.plan import Plan
 from icepop.compiler.project import MODEL, PLAN, Network, load_network, make_plan
 from icepop.compiler.samples import read_samples
 
+CORE = "accelerator.v"
+"""The accelerator alone, for somebody's own design."""
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -136,7 +139,7 @@ def compile_(
 ) -> int:
     """Plan the hardware: the plan as a table, plan.json, and the accelerator's Verilog."""
     from icepop.hdl.accelerator import Accelerator
-    from icepop.sim.verilog import verilog
+    from icepop.sim.core import core
 
     out = Output(json)
     network = load_network(model, input, plan)
@@ -146,10 +149,9 @@ def compile_(
     if why:
         for line in reasons(network, board, made, wishes):
             out.say(line)
-    text = verilog(Accelerator(network.lowered, made), "accelerator")
-    write_text(output / "accelerator.sv", text)
+    write_text(output / CORE, core(Accelerator(network.lowered, made)))
     write_text(output / "plan.json", made.to_json())
-    out.say(f"wrote {output / 'plan.json'} and {output / 'accelerator.sv'}")
+    out.say(f"wrote {output / 'plan.json'} and {output / CORE}")
     out.result(interval=made.interval, latency=made.latency, cells=made.cost.cells, ebr=made.cost.ebr)
     return out.finish()
 

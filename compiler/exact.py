@@ -53,6 +53,16 @@ def difference(x: Number, y: Number) -> Number:
     return Root(a - c, b - d, v if b else w) if b != d else a - c
 
 
+def power(x: Number, exponent: int) -> Number:
+    """``x ** exponent`` for an exponent of at least 0; what holds a root stays in its field."""
+    if isinstance(x, Fraction):
+        return Fraction(x**exponent)
+    a, b = Fraction(1), Fraction(0)
+    for _ in range(exponent):
+        a, b = a * x.a + b * x.b * x.v, a * x.b + b * x.a
+    return Root(a, b, x.v) if b else a
+
+
 def over_root(k: Fraction, v: Fraction) -> Number:
     """``k / sqrt(v)`` for positive v: a rational where v is a square, else a `Root`."""
     numerator, denominator = isqrt(v.numerator), isqrt(v.denominator)

@@ -1,14 +1,25 @@
+# amaranth: UnusedElaboratable=no
 """From chosen units to a plan: forks, the depths of their FIFOs, names, and the exact schedule of the whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from icepop.compiler.layers import Layer, Unit, UnitLibrary
 from icepop.compiler.plan import Feed, Folding, Plan, Stage
-from icepop.compiler.schedule import Node, Schedule, schedule
+from icepop.compiler.schedule import Node, Schedule, Standstill, schedule
 from icepop.compiler.types import Beats
 
 ONE_SAMPLE = 1
+
+READY_UNITS = 3
+"""Units through which a ready may run in one cycle: about 50 MHz on UP5K."""
+
+QUEUE = 3
+"""Beats of a FIFO that ends such a run: as few as pass a beat a cycle."""
+
+SAMPLES_HELD = 2
+"""Samples that a FIFO may hold before it is no longer what a pipeline stands still for."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,38 @@ class Draft:
         folding = getattr(placed.unit, "folding", Folding())
         return self.add(name, placed.unit, feeds, folding, tuple(op.name for op in placed.layer.span.ops))
 
+    def ease(self) -> bool:
+        """Put a FIFO into a run of more than `READY_UNITS` whose readys follow each other; False if there is none.
+
+        A unit without a buffer is ready when its reader is: the cycle has to be long enough for all of the run. The
+        FIFO goes where the stream is narrowest.
+        """
+        readers = {feed: k for k, stage in enumerate(self.stages) for feed in stage.feeds}
+        runs: dict[int, list[int]] = {}
+        for k in reversed(range(len(self.stages))):
+            following = readers.get(Feed(self.stages[k].name))
+            passes = following is not None and unbuffered(self.units[following])
+            runs[k] = [k, *(runs[following] if following is not None and passes else [])]
+            if self.stages[k].depths:
+                runs[k] = []
+            elif len(runs[k]) > READY_UNITS:
+                narrowest = min(runs[k][:-1], key=lambda each: self.units[each].output.width)
+                self._queue(narrowest, readers[Feed(self.stages[narrowest].name)])
+                return True
+        return False
+
+    def _queue(self, source: int, reader: int) -> None:
+        """FIFO between two stages, named after the first: a join has several stages before it."""
+        stage, beats = self.stages[reader], self.units[source].output
+        name, old = f"queue behind {self.stages[source].name}", Feed(self.stages[source].name)
+        unit, lanes = self.library.fork(beats, (QUEUE,)), Folding(beats.lanes, beats.lanes)
+        feeds = tuple(Feed(name) if feed == old else feed for feed in stage.feeds)
+        self.stages[reader] = replace(stage, feeds=feeds)
+        kind = type(unit).__name__
+        made = Stage(name, kind, (), lanes, unit.timing.interval, unit.cost, (old,), (QUEUE,))
+        self.stages.insert(reader, made)
+        self.units.insert(reader, unit)
+
     def nodes(self, depths: Sequence[tuple[int | None, ...]]) -> list[Node]:
         """Network for the schedule, with these FIFOs."""
         index = {stage.name: k for k, stage in enumerate(self.stages)}
@@ -115,9 +158,16 @@ def assemble(placed: Sequence[Placed], start: str, board: str, library: UnitLibr
     for each in placed:
         feed = draft.place(each)
         draft.give(each.layer.result, feed, each.unit.output, readers.get(each.layer.result, 0))
-    forked = any(stage.depths for stage in draft.stages)
+    while draft.ease():
+        pass
+    forked = any(len(stage.depths) > 1 for stage in draft.stages)
     result = deepened(draft, samples) if forked else draft.run(depths_of(draft), samples)
     return Plan(board, start, tuple(draft.stages), result.interval, result.latency)
+
+
+def unbuffered(unit: Unit) -> bool:
+    """Whether some input of a unit is only ready when its output is."""
+    return any(inlet.capacity == 0 for inlet in unit.timing.inlets)
 
 
 def depths_of(draft: Draft) -> list[tuple[int | None, ...]]:
@@ -129,24 +179,61 @@ def deepened(draft: Draft, samples: int) -> Schedule:
     """Give every FIFO the depth that the schedule needs; returns the schedule with them.
 
     Of the branches of a fork, the one that reaches their join last sets the pace, and needs no more than a place for
-    each cycle that a beat takes through its FIFO. The others hold what comes until then.
+    each cycle that a beat takes through its FIFO, but where the join takes much of another branch first. The others
+    hold what comes until then.
     """
     endless = [tuple(None for _ in stage.depths) for stage in draft.stages]
     first = draft.run(endless, ONE_SAMPLE)
-    limited: list[tuple[int | None, ...]] = []
-    for index, (stage, unit) in enumerate(zip(draft.stages, draft.units, strict=True)):
-        last = slowest(draft, index, first) if stage.depths else 0
-        shallow = unit.timing.latency + 1
-        limited.append(tuple(shallow if port == last else None for port in range(len(stage.depths))))
-    needed = draft.run(limited, samples).depths
-    for index, (stage, unit) in enumerate(zip(draft.stages, draft.units, strict=True)):
-        if stage.depths:
-            shallow = unit.timing.latency + 1
-            depths = tuple(max(shallow, depth) for depth in needed[index])
-            fork = draft.library.fork(unit.inputs[0], depths)
-            draft.units[index] = fork
-            draft.stages[index] = replace(stage, depths=depths, cost=fork.cost)
+    forks = [index for index, stage in enumerate(draft.stages) if len(stage.depths) > 1]
+    last = {index: slowest(draft, index, first) for index in forks}
+    shallow = {index: draft.units[index].timing.latency + 1 for index in last}
+    needed = flowing(draft, last, shallow, samples).depths
+    for index in forks:
+        stage, unit = draft.stages[index], draft.units[index]
+        depths = tuple(max(shallow[index], depth) for depth in needed[index])
+        fork = draft.library.fork(unit.inputs[0], depths)
+        draft.units[index] = fork
+        draft.stages[index] = replace(stage, depths=depths, cost=fork.cost)
     return draft.run(depths_of(draft), samples)
+
+
+def flowing(draft: Draft, last: Mapping[int, int], shallow: Mapping[int, int], samples: int) -> Schedule:
+    """Schedule in which of each fork the output that reaches its join last has a shallow FIFO, the others no limit.
+
+    Where that stands still, these FIFOs are made larger, until it does not; then each is shallow again if it can be.
+
+    Parameters
+    ----------
+    draft : Draft
+        The stages.
+    last, shallow : mapping of int to int
+        Of every fork, by the index of its stage, that output, and the depth.
+    samples : int
+        How many are followed.
+    """
+
+    def run(depths: Mapping[int, int]) -> Schedule:
+        limited: list[tuple[int | None, ...]] = [
+            stage.depths if len(stage.depths) < 2 else (None,) * len(stage.depths) for stage in draft.stages
+        ]
+        for index, depth in depths.items():
+            limited[index] = tuple(depth if port == last[index] else None for port in range(len(limited[index])))
+        return draft.run(limited, samples)
+
+    depths, found = dict(shallow), None
+    while found is None:
+        try:
+            found = run(depths)
+        except Standstill:
+            if all(depth > SAMPLES_HELD * draft.units[index].inputs[0].count for index, depth in depths.items()):
+                raise
+            depths = {index: 2 * depth for index, depth in depths.items()}
+    for index in last:
+        if depths[index] > shallow[index]:
+            with suppress(Standstill):
+                found = run(depths | {index: shallow[index]})
+                depths[index] = shallow[index]
+    return found
 
 
 def slowest(draft: Draft, index: int, first: Schedule) -> int:

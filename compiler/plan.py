@@ -72,7 +72,7 @@ class Folding:
     weights : str
         Where weights are stored: ``ebr`` or ``lut``.
     buffer : str
-        Where inputs wait: ``ebr`` or ``registers``.
+        Where inputs wait: ``ebr`` or ``registers``; or ``sums``, where none does and each is added to all sums at once.
     pitch : int
         Bits that are summed between two registers; less is faster and larger. 0 is the unit's own.
     """

@@ -57,6 +57,10 @@ class Schedule:
     arrivals: tuple[tuple[int, ...], ...]
 
 
+class Standstill(RuntimeError):
+    """A network stands still: a FIFO is too small."""
+
+
 class Times(list[int]):
     """Cycles of an event, one for each beat, and the processes that wait for the next one."""
 
@@ -192,13 +196,13 @@ def schedule(nodes: Sequence[Node], inputs: int, outputs: int, samples: int = SA
 
     Raises
     ------
-    RuntimeError
-        The network stands still: a FIFO is too small.
+    Standstill
+        A FIFO is too small.
     """
     flow = follow(nodes, inputs * samples, outputs * samples)
     result = flow.result
     if len(result.taken) < outputs * samples:
-        raise RuntimeError(f"the pipeline stands still after {len(result.taken)} of {outputs * samples} beats")
+        raise Standstill(f"the pipeline stands still after {len(result.taken)} of {outputs * samples} beats")
     ends = result.taken[outputs - 1 :: outputs]
     intervals = [after - before for before, after in pairwise(ends)]
     depths = [
@@ -236,7 +240,8 @@ def fork(latency: int, source: Wire, outs: Sequence[Wire], depths: Sequence[int 
 
 def occupied(source: Wire, out: Wire) -> int:
     """Most beats that had been taken from a source and not yet from a fork's output."""
-    return max(1 + beat - bisect_left(out.taken, cycle) for beat, cycle in enumerate(source.taken[: len(out.taken)]))
+    beats = enumerate(source.taken[: len(out.taken)])
+    return max((1 + beat - bisect_left(out.taken, cycle) for beat, cycle in beats), default=1)
 
 
 def unit(timing: Timing, streams: Sequence[Wire], pipeline: Pipeline) -> list[Process]:

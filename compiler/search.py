@@ -3,9 +3,10 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isqrt
 
-from icepop.compiler.chains import Chain, Search
+from icepop.compiler.chains import Chain, Search, Stream
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
 from icepop.compiler.layers import Layer, Unit, UnitLibrary, cut
@@ -16,8 +17,11 @@ from icepop.compiler.schedule import SAMPLES
 FILL = 0.85
 """Share of the logic cells that place and route fills without trouble."""
 
-EBR_PRICES = (64, 176, 16, 700, 2800)
-"""Cells that an EBR is worth when foldings are compared, tried in turn; the first is what yosys weighs it with."""
+EBR_PRICE = 64
+"""Cells that an EBR is worth when foldings are compared, unless more or less is needed to fit; yosys weighs it so."""
+
+PRICES = 11
+"""Prices that are tried at most."""
 
 ATTEMPTS = 8
 """Choices of units that are scheduled, each with a tighter bound, until one keeps an interval exactly."""
@@ -96,9 +100,45 @@ class Task:
     goal: Goal
 
     def roughly(self, interval: int) -> Chain | None:
-        """Cheapest layers of at most this interval that fit, whatever an EBR has to be worth for it."""
-        chains = (self.finder.cheapest(interval, ebr_price) for ebr_price in EBR_PRICES)
-        return next((chain for chain in chains if chain is not None and self.goal.fits(chain.cost)), None)
+        """Cheapest layers of at most this interval that fit, whatever an EBR has to be worth for it.
+
+        The price rises while there are too few EBR, and falls while there are too few cells. At any price no choice is
+        cheaper than the chain that is found: if that is worth more than all there is, nothing fits.
+        """
+        goal, ebr_price = self.goal, EBR_PRICE
+        low = high = 0
+        frugal: dict[str, Chain] = {}
+        for _ in range(PRICES):
+            chain = self.finder.cheapest(interval, ebr_price)
+            if chain is None or goal.fits(chain.cost):
+                return chain
+            if chain.price(ebr_price) > FILL * goal.budget.cells + ebr_price * goal.budget.ebr:
+                return None
+            if chain.cost.ebr > goal.budget.ebr:
+                low, frugal["cells"] = ebr_price, chain
+            else:
+                high, frugal["ebr"] = ebr_price, chain
+            ebr_price = isqrt(low * high) if low and high else 2 * low or high // 2
+            if ebr_price == low:
+                break
+        return self.mixed(**frugal) if len(frugal) == 2 else None
+
+    def mixed(self, cells: Chain, ebr: Chain) -> Chain | None:
+        """Of two chains, one with few cells and one with few EBR, the first with as much of the second as fits.
+
+        What no single price finds: layers that are alike change their mind at one price all together.
+        """
+        placed = list(cells.placed)
+        for k, (mine, other) in enumerate(zip(cells.placed, ebr.placed, strict=True)):
+            if mine.unit.inputs == other.unit.inputs and Stream.of(mine.unit) == Stream.of(other.unit):
+                placed[k] = replace(mine, unit=other.unit)
+                units = [
+                    unit for each in placed for unit in (each.unit, *(box for way in each.gearboxes for box in way))
+                ]
+                cost = Resources.total([unit.cost for unit in units])
+                if self.goal.fits(cost):
+                    return Chain(tuple(placed), cost)
+        return None
 
     def exactly(self, interval: int) -> Plan | None:
         """Plan that keeps this interval when all its stages work together, and fits."""
@@ -183,8 +223,8 @@ def too_large(finder: Search, goal: Goal, remedy: str) -> PlanError:
     """Error that says what the network would need, what there is, and what to change."""
     intervals = finder.intervals()
     interval = goal.interval or intervals[-1]
-    chain = finder.cheapest(interval, EBR_PRICES[0])
-    reached = bisect_left(intervals, True, key=lambda each: finder.cheapest(each, EBR_PRICES[0]) is not None)
+    chain = finder.cheapest(interval, EBR_PRICE)
+    reached = bisect_left(intervals, True, key=lambda each: finder.cheapest(each, EBR_PRICE) is not None)
     if reached == len(intervals):
         return PlanError(
             "the given foldings leave gaps at the ends of the pipeline: simd must divide the channels of what is "

@@ -92,7 +92,7 @@ class BitSum(LateComponent):
             for part in level:
                 held = Signal(part.width, reset_less=True)
                 if part.counted:
-                    m.d.sync += held.eq(count([self.i[k] for k in part.sources]))
+                    m.d.sync += held.eq(count(m, [self.i[k] for k in part.sources]))
                 else:
                     m.d.sync += held.eq(total(part, [(parts[k], values[k]) for k in part.sources]))
                 results.append(held)

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """What units have in common that apply a function of its own to every channel: a beat in, a beat out."""
 
 from abc import abstractmethod

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
-from amaranth import Value
+from amaranth import Module, Signal, Value
 
 from icepop.compiler.plan import Resources
 from icepop.hdl.adder import LUT_INPUTS, added, adder_cells
@@ -27,13 +27,19 @@ def split(size: int) -> tuple[int, int, int, bool]:
     return min(options)
 
 
-def count(bits: Sequence[Value]) -> Value:
-    """Number of ones, of as many bits as it needs."""
+def count(m: Module, bits: Sequence[Value]) -> Value:
+    """Number of ones, of as many bits as it needs.
+
+    Every partial count has a signal of its own: an adder reads some of its bits twice, and an expression that is not
+    named is repeated wherever it is read, which simulators would translate again each time.
+    """
     if len(bits) == 1:
         return bits[0]
     _, large, small, carry = split(len(bits))
-    a, b = count(bits[:large]), count(bits[large : large + small])
-    return added(a, b, len(bits), bits[-1] if carry else None)
+    a, b = count(m, bits[:large]), count(m, bits[large : large + small])
+    result = Signal(range(len(bits) + 1))
+    m.d.comb += result.eq(added(a, b, len(bits), bits[-1] if carry else None))
+    return result
 
 
 def counter_cost(size: int) -> Resources:

@@ -1,17 +1,18 @@
 # amaranth: UnusedElaboratable=no
-"""`ProcessingElement`: one row at a time, a beat of it a cycle."""
+"""`ProcessingElement`: one row at a time, a beat of it a cycle, or some rows in turn."""
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
-from amaranth import Cat, Const, Module, Mux
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from icepop.compiler.plan import Resources
 from icepop.hdl.bit_sum import PITCH, BitSum
 from icepop.hdl.products.base import Product
-from icepop.hdl.units.base import adder_cells
+from icepop.hdl.units.base import adder_cells, registered_cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,8 @@ class Row:
         Exponent of what a sum counts in the result.
     pitch : int
         Bits that are summed between two registers; 0 is the sum's own.
+    turns : int
+        Rows that take turns, a beat each, all of which start from 0.
     """
 
     product: Product
@@ -43,6 +46,7 @@ class Row:
     starts: bool = False
     shift: int = 0
     pitch: int = 0
+    turns: int = 1
 
     @property
     def accumulates(self) -> bool:
@@ -61,7 +65,7 @@ class Row:
         _, cost = known_sum(self.product.shifts, self.pitch or PITCH)
         parts = [cost]
         if self.accumulates:
-            parts.append(adder_cells(self.bits))
+            parts += [adder_cells(self.bits), registered_cells((self.turns - 1) * self.bits)]
         if self.starts and self.several:
             parts.append(Resources(lut4=self.bits, cells=self.bits))
         return Resources.total(parts)
@@ -93,7 +97,7 @@ class ProcessingElement(wiring.Component):
     summed : In(1)
         The sum of a beat is there.
     first : In(1)
-        That beat is the row's first.
+        That beat is the row's first; of rows that take turns, the sum before it was its row's last.
     start : In(bits)
         What the row begins with.
     o : Out(bits)
@@ -126,7 +130,12 @@ class ProcessingElement(wiring.Component):
             m.d.comb += self.o.eq(added)
             return m
         with m.If(self.summed):
-            if row.starts:
+            if row.turns > 1:
+                # the other rows' sums go round until it is their turn again; one that is whole comes back as 0
+                others = [Signal(row.bits, name=f"other_{k}") for k in range(row.turns - 1)]
+                m.d.sync += [later.eq(before) for before, later in pairwise([Mux(self.first, 0, self.o), *others])]
+                m.d.sync += self.o.eq(others[-1] + added)
+            elif row.starts:
                 m.d.sync += self.o.eq((Mux(self.first, self.start, self.o) if row.several else self.start) + added)
             else:
                 # the choice shares a cell with the adder, which it would not do in front of it

@@ -7,7 +7,7 @@ from amaranth.utils import ceil_log2
 
 from icepop.compiler.plan import Resources
 from icepop.hdl.tiling import Tiling
-from icepop.hdl.units.base import counter_cells
+from icepop.hdl.units.base import counter_cells, look_ups
 
 
 def counts_beats(tiling: Tiling) -> bool:
@@ -84,4 +84,50 @@ class Sequencer(wiring.Component):
                 m.d.sync += tile.eq(Mux(tile == tiles - 1, 0, tile + 1))
         else:
             m.d.comb += self.last.eq(self.ends if self.tiling.groups > 1 else end)
+        return m
+
+
+class ColumnSequencer(wiring.Component):
+    """Counts through a matrix's words with the rows inside: each beat meets all groups of rows before the next comes.
+
+    Parameters
+    ----------
+    tiling : Tiling
+        The words; a single group, of at least two tiles and two beats.
+
+    Members
+    -------
+    take, address, ends, last
+        As of a `Sequencer`; every beat is a vector of its own.
+    beat : Out(0)
+        Nothing.
+    """
+
+    def __init__(self, tiling: Tiling):
+        self.tiling = tiling
+        super().__init__(
+            {"take": In(1), "address": Out(ceil_log2(tiling.words)), "beat": Out(0), "ends": Out(1), "last": Out(1)}
+        )
+
+    @staticmethod
+    def cost_of(tiling: Tiling) -> Resources:
+        """The address, the tile where the address's low bits do not tell it, and a flag for the last beat."""
+        tile = Resources() if tiling.tiles & (tiling.tiles - 1) == 0 else counter_cells(tiling.tiles)
+        return Resources.total([counter_cells(tiling.words), tile, look_ups(-(-ceil_log2(tiling.words) // 3) + 2)])
+
+    def elaborate(self, platform: object) -> Module:
+        """The last beat begins behind the last tile of the one before."""
+        m = Module()
+        tiles, words = self.tiling.tiles, self.tiling.words
+        end, tile = Signal(), Signal(range(tiles))
+        m.d.comb += [end.eq(self.address == words - 1), self.last.eq(tile == tiles - 1)]
+        with m.If(self.take):
+            m.d.sync += self.address.eq(Mux(end, 0, self.address + 1))
+            with m.If(self.last):
+                m.d.sync += self.ends.eq(self.address == words - 1 - tiles)
+        if tiles & (tiles - 1):
+            with m.If(self.take):
+                m.d.sync += tile.eq(Mux(self.last, 0, tile + 1))
+        else:
+            m.d.comb += tile.eq(self.address)
         return m

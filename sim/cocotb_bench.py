@@ -75,7 +75,7 @@ async def drive(dut: Any, driver: Driver, layout: Layout, file: BinaryIO) -> int
             word = driver.word
             inputs.set(Immediate(word))
         if len(rows) == CHUNK or not going:
-            packed, known = pack(rows)
+            packed, known = pack(rows, layout)
             file.write(packed)
             file.flush()
             if known < len(rows):
@@ -98,9 +98,15 @@ class Events(dict[str, tuple[bool, bool, bool, bool]]):
         return events
 
 
-def pack(rows: Sequence[str]) -> tuple[bytes, int]:
-    """Binary literals, most significant bit first, as bytes, least significant first; and how many hold no X or Z."""
-    bits = np.frombuffer("".join(rows).encode(), np.uint8).reshape(len(rows), -1) - ord("0")
+def pack(rows: Sequence[str], layout: Layout) -> tuple[bytes, int]:
+    """Binary literals, most significant bit first, as bytes, least significant first; and how many hold no X or Z.
+
+    A payload that is not valid may be unknown, as what a memory gives before it is first read; it then counts as 0.
+    """
+    bits = np.frombuffer("".join(rows).encode(), np.uint8).reshape(len(rows), -1)[:, ::-1] - ord("0")
+    for stream, where in enumerate(layout.slices):
+        payload = bits[:, 8 * where.start : 8 * where.stop]
+        payload[(payload > 1) & (bits[:, 2 * stream, None] == 0)] = 0
     unknown = (bits > 1).any(axis=1)
     known = int(unknown.argmax()) if unknown.any() else len(rows)
-    return np.packbits(bits[:known, ::-1], axis=1, bitorder="little").tobytes(), known
+    return np.packbits(bits[:known], axis=1, bitorder="little").tobytes(), known

@@ -75,7 +75,7 @@ def run(
     progress(building, 0, 1)
     with TemporaryDirectory(prefix="icepop-") as temporary:
         folder = Path(temporary).resolve()
-        sources = {**(files or {}), "design.sv": (convert or verilog)(harness, TOP)}
+        sources = {**(files or {}), "design.v": (convert or verilog)(harness, TOP)}
         write_job(folder, Job(simulator, TOP, BENCH, tuple(build_args), tuple(names)), sources)
         for name, stimulus in zip(names, stimuli, strict=True):
             write_run(folder / name, harness, stimulus)

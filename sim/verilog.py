@@ -1,5 +1,6 @@
-"""Component to portable Verilog, and the refusal of designs that a simulator would quietly get wrong."""
+"""Component to portable Verilog-2001, and the refusal of designs that a simulator would quietly get wrong."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,16 +16,23 @@ INTERNAL = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding"
 """Attributes that only Amaranth's own tools read."""
 
 VERILOG = (
-    "proc -nomux -norom",
+    "proc",
+    "pmuxtree",
     "memory_collect",
+    "opt_clean -purge",
     *(f"attrmap {mode}-remove {attribute}" for mode in ("", "-modattr ") for attribute in INTERNAL),
-    "write_verilog -sv -norename",
+    "write_verilog -norename",
 )
-"""Yosys' commands from RTLIL to Verilog.
+"""Yosys' commands from RTLIL to Verilog-2001.
 
-It needs SystemVerilog's ``always_comb``: an event-driven simulator runs ``always @*`` only when something changes, and
-a table would stay unknown until its address first moves.
+All that is combinational becomes assignments. Kept as processes it would need SystemVerilog's ``always_comb``: an
+event-driven simulator runs ``always @*`` only when something changes, and a table would stay unknown until its address
+first moves. Two-way choices, because yosys writes wider ones as functions under names that Icarus takes for system
+functions.
 """
+
+INITIAL = re.compile(r"^( *)(reg (?:\[\d+:\d+\] )?)(\S+ ?) = (\d+'h[0-9a-f]+);$", re.MULTILINE)
+"""A register declared with its initial value, which Verilator warns of (PROCASSINIT) where a process sets it too."""
 
 
 def behavioural(design: Elaboratable) -> Fragment:
@@ -95,7 +103,7 @@ def translate(sources: Sequence[str], passes: Sequence[str], suffix: str, yosys:
 
 
 def verilog(design: wiring.Component, name: str) -> str:
-    """Verilog of ``design`` as module ``name``, with ports ``clk`` and ``rst`` beside its own.
+    """Verilog-2001 of ``design`` as module ``name``, with ports ``clk`` and ``rst`` beside its own.
 
     Raises
     ------
@@ -104,5 +112,5 @@ def verilog(design: wiring.Component, name: str) -> str:
     ToolError
         There is no yosys, or it fails.
     """
-    (text,) = translate([intermediate(design, name)], VERILOG, "sv")
-    return text
+    (text,) = translate([intermediate(design, name)], VERILOG, "v")
+    return INITIAL.sub(r"\1\2\3;\n\1initial \3 = \4;", text)

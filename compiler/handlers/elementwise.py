@@ -14,9 +14,11 @@ from icepop.compiler.steps.affine import Divide, Scale, Shift
 from icepop.compiler.steps.base import Step
 from icepop.compiler.steps.limits import AtLeast, AtMost, Power
 from icepop.compiler.steps.quantizers import Reaches, Sign
+from icepop.compiler.steps.turning import EvenPower
 from icepop.compiler.symbols import Codes, Constant, Neurons, Symbol, Value
 
-MAX_POWER = 15
+MAX_POWER = 16
+"""Largest exponent."""
 NUMPY = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Pow": np.power}
 
 
@@ -56,8 +58,8 @@ def right_operand(node: Node, c: NDArray[Any]) -> Step:
         return Scale(c)
     if node.op_type == "Div" and (c != 0).all():
         return Divide(c)
-    if node.op_type == "Pow" and ((c > 0) & (c % 2 == 1) & (c <= MAX_POWER)).all():
-        return Power(c)
+    if node.op_type == "Pow" and ((c > 0) & (c % 1 == 0) & (c <= MAX_POWER)).all():
+        return Power(c) if (c % 2 == 1).all() else EvenPower(c)
     raise ModelError(f"node '{node.name}' ({node.op_type}) is not supported with this second input")
 
 

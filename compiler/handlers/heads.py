@@ -11,11 +11,14 @@ from icepop.compiler.exact import difference
 from icepop.compiler.functions import ElementFunction, distinct_functions
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
 from icepop.compiler.ops.argmax import ArgMax
+from icepop.compiler.ops.clip import Clip
 from icepop.compiler.ops.scores import Scores
+from icepop.compiler.plateaus import RankedClass, limits
 from icepop.compiler.ranking import Score, integer_scores
-from icepop.compiler.steps.affine import AFFINE
-from icepop.compiler.steps.limits import Ranked
-from icepop.compiler.symbols import Symbol, Value
+from icepop.compiler.steps.affine import AFFINE, Scale
+from icepop.compiler.steps.limits import AtLeast, AtMost, Power, Ranked
+from icepop.compiler.symbols import Symbol, Value, natural
+from icepop.compiler.types import IntArray
 
 
 @handles("Softmax", "LogSoftmax")
@@ -63,38 +66,75 @@ def scores(x: Symbol, builder: OpBuilder) -> str:
     Raises
     ------
     ModelError
-        The elements are no affine functions of an op's results, or integers cannot tell them apart.
+        The elements are no affine functions of an op's results, with limits behind them that are the same for all
+        classes, or integers cannot tell them apart.
     """
     if len(x.steps) == 1 and isinstance(x.steps[0], Ranked):
         x = replace(x, steps=())
     if any(step.quantizes for step in x.steps):
         codes, grid = builder.coded(x)
-        source, index, which = codes.source, codes.index.reshape(-1), grid.which.reshape(-1)
         real = [Score(line.scale, line.offset) for line in grid.lines]
-    else:
-        functions, numbers = distinct_functions(x)
-        source, index, which = x.source, x.index.reshape(-1), numbers.reshape(-1)
-        real = [affine(function, x.source) for function in functions]
-    type = builder.graph.types[source]
-    in_order = type.length == index.size and bool((index == np.arange(index.size)).all())
+        return ordered(codes, real, grid.which, builder)[0]
+    first = next((place for place, step in enumerate(x.steps) if not isinstance(step, AFFINE)), len(x.steps))
+    last = replace(x, steps=x.steps[first:])
+    if not last.steps:
+        functions, which = distinct_functions(x)
+        return ordered(x, [affine(function) for function in functions], which, builder)[0]
+    return clipped(replace(x, steps=x.steps[:first]), last, builder)
+
+
+def ordered(x: Symbol, real: Sequence[Score], which: IntArray, builder: OpBuilder) -> tuple[str, IntArray, IntArray]:
+    """Op with integer scores in the order of real ones, and their multipliers and offsets."""
+    index, numbers = x.index.reshape(-1), which.reshape(-1)
+    type = builder.graph.types[x.source]
+    in_order = type.length == index.size and natural(index)
     if len(real) == 1 and real[0].slope >= Fraction(0) and real[0].slope != 0 and in_order and len(type.shape) == 1:
-        return source
-    found = integer_scores([real[number] for number in which], type.integers)
+        return x.source, np.ones_like(index), np.zeros_like(index)
+    found = integer_scores([real[number] for number in numbers.tolist()], type.integers)
     if found is None:
         raise ModelError(
-            f"the scores behind layer '{source}' have scales and biases that no integers below 2**62 keep in order; "
+            f"the scores behind layer '{x.source}' have scales and biases that no integers below 2**62 keep in order; "
             "use one scale for all classes"
         )
-    return builder.add(Scores(builder.free_name("scores"), (source,), index, *found)).source
+    op = Scores(builder.free_name("scores"), (x.source,), index, *found)
+    return builder.add(op).source, *found
 
 
-def affine(function: ElementFunction, layer: str) -> Score:
-    """Slope and bias of a class's score."""
-    for step in function.steps:
-        if not isinstance(step, AFFINE):
+def clipped(x: Symbol, last: Symbol, builder: OpBuilder) -> str:
+    """Op with integer scores of affine functions that end in rectifiers and limits, the same for all classes."""
+    layer = x.source
+    for step in last.steps:
+        if not isinstance(step, (*AFFINE, AtLeast, AtMost, Power)):
             raise ModelError(
                 f"the scores behind layer '{layer}' must be affine functions of its results, or quantized, "
                 f"not {type(step).__name__}; remove what stands between the last layer and the model's output"
             )
+    ends, _ = distinct_functions(last)
+    if len(ends) > 1:
+        raise ModelError(
+            f"the scores behind layer '{layer}' must be the same function of all classes from "
+            f"{type(last.steps[0]).__name__} on; quantize them, or remove what stands between the last layer and "
+            "the model's output"
+        )
+    end, sign = ends[0], ends[0].gain
+    if sign < 0:  # twice turned, so that the end rises
+        turn = Scale(np.float64(-1))
+        x, end = x.then(turn), ElementFunction((turn, *end.steps), ((Fraction(-1),), *end.parameters))
+    functions, which = distinct_functions(x)
+    domain = builder.graph.types[layer].integers
+    source, multiplier, offset = ordered(x, [affine(function) for function in functions], which, builder)
+    scores = builder.graph.types[source].integers
+    classes = [
+        RankedClass(functions[k], functions[k].gain >= 0, int(m), int(b))
+        for k, m, b in zip(which.reshape(-1).tolist(), multiplier, offset, strict=True)
+    ]
+    low, high = limits(classes, domain, end, scores) if sign else (scores.lo, scores.lo)
+    if (low, high) == (scores.lo, scores.hi):
+        return source
+    return builder.add(Clip(builder.free_name("clipped"), (source,), low, high)).source
+
+
+def affine(function: ElementFunction) -> Score:
+    """Slope and bias of a class's score."""
     bias = function(Fraction(0))
     return Score(difference(function(Fraction(1)), bias), bias)

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from icepop.compiler.enclosure import Floats, Interval
-from icepop.compiler.exact import Number, Root
+from icepop.compiler.enclosure import Floats, Interval, times
+from icepop.compiler.exact import Number, power
 from icepop.compiler.steps.base import Params, Step
 
 
@@ -52,15 +52,22 @@ class AtMost(Rising):
 
 @dataclass(frozen=True, eq=False)
 class Power(Rising):
-    """``x ** exponent`` for an odd exponent, which rises everywhere."""
+    """``x ** exponent``, where it rises: for an odd exponent everywhere, for an even one from 0 on."""
 
     exponent: Params
 
     def apply(self, x: Number, p: tuple[Fraction, ...]) -> Number:
         """Multiply with itself."""
-        if isinstance(x, Root):
-            raise ArithmeticError("a power of a batch normalization is not supported")
-        return Fraction(x ** int(p[0]))
+        return power(x, int(p[0]))
+
+    def enclose(self, x: Interval, p: Sequence[Floats]) -> Interval:
+        """Multiply as often as the largest exponent says, and keep each element's product."""
+        result, product = x, x
+        for exponent in range(2, int(p[0].max(initial=1)) + 1):
+            product = times(product, x)
+            low, high = (np.where(p[0] == exponent, new, old) for new, old in zip(product, result, strict=True))
+            result = low, high
+        return result
 
 
 @dataclass(frozen=True, eq=False)

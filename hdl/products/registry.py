@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """All products, and which one to take."""
 
 from icepop.compiler.errors import PlanError

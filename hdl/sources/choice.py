@@ -31,7 +31,7 @@ def source_for(
         return LineSource(beats, sizes, op.window, tiling.groups * tiling.tiles, tiling.groups)
     if tiling.tiles == 1:
         return Direct(beats)
-    if tiling.depth == 1:
+    if tiling.depth == 1 or buffer == "sums":
         return Held(beats, tiling.tiles)
     kind = Registers if buffer == "registers" else PingPong
     return kind(beats, tiling.depth, tiling.tiles)

@@ -25,7 +25,7 @@ from icepop.hdl.processing import ProcessingElement, Row
 from icepop.hdl.products.base import Product
 from icepop.hdl.row_numbers import RowNumbers
 from icepop.hdl.row_sums import RowSums
-from icepop.hdl.sequencer import Sequencer, sequencer_cost
+from icepop.hdl.sequencer import ColumnSequencer, Sequencer, sequencer_cost
 from icepop.hdl.sources.choice import source_for, waits
 from icepop.hdl.sources.lines import LineSource
 from icepop.hdl.sources.vector import VectorSource
@@ -38,15 +38,23 @@ MAX_PRODUCTS = 1024
 MAX_REGISTERS = 256
 """Largest vector, in bits, that is planned to wait in flip-flops."""
 
+MAX_TURNS = 16
+"""Most groups of rows that are planned to be summed in turns."""
+
 MAX_LUT_DEPTH = 128
 """Deepest memory that is planned in LUTs."""
+
+MAX_LUT_WEIGHTS = 8192
+"""Most weights that are planned in LUTs: some 1,100 cells where each is a bit."""
 
 
 class MatrixVector(LayerUnit):
     """A `Dense` or a `Conv`, and the threshold that follows if it has a single level.
 
-    ``pe`` rows are computed at once, ``simd`` columns a cycle, and outputs are held still: the beats of a vector, or of
-    a window, are read again for every group of rows (folding as in FINN, Umuroglu et al. 2017). An accumulator is a sum
+    ``pe`` rows are computed at once, ``simd`` columns a cycle. Either outputs are held still, and a vector's or a
+    window's beats are read again for every group of rows (folding as in FINN, Umuroglu et al. 2017). Or inputs are
+    held still, buffered ``in sums``: a beat is added to the sums of all groups of rows, one group a cycle, before the
+    next beat comes. Then no input waits in a memory, but every row has an accumulator. An accumulator is a sum
     of bits, ``acc = gain * S + bias``; of products of signs that is XNOR-popcount (XNOR-Net, Rastegari et al. 2016).
     Where a threshold follows, ``acc >= t`` is ``S >= ceil((t - bias) / gain)``.
 
@@ -60,7 +68,7 @@ class MatrixVector(LayerUnit):
     Raises
     ------
     PlanError
-        The folding divides no group evenly, or its encoding cannot hold the weights.
+        The folding divides no group evenly, its encoding cannot hold the weights, or inputs cannot be held still.
 
     Notes
     -----
@@ -77,6 +85,13 @@ class MatrixVector(LayerUnit):
             raise PlanError(
                 f"layer '{self.op.name}' cannot be folded {folding}: pe must divide the {tiling.rows} rows and simd "
                 f"the {tiling.channels} channels of a group"
+            )
+        self.turning = folding.buffer == "sums"
+        if self.turning and not (self.threshold and waits(self.op, tiling) and tiling.groups == 1):
+            raise PlanError(
+                f"layer '{self.op.name}' cannot be folded {folding}: only a layer without windows that ends in a "
+                "single threshold, and takes several beats and groups of rows, is summed in turns; "
+                "choose another buffer"
             )
 
     @staticmethod
@@ -102,7 +117,10 @@ class MatrixVector(LayerUnit):
                 tiling = Tiling.of(op, source.shape, pe, simd)
                 small = tiling.depth * simd * source.integers.bits <= MAX_REGISTERS
                 buffers = ("ebr", "registers") if small and waits(op, tiling) else ("",)
-                memories = ("ebr", "lut") if LUT_DEPTH < tiling.words <= MAX_LUT_DEPTH else ("",)
+                if len(span.ops) > 1 and waits(op, tiling) and not small and tiling.tiles <= MAX_TURNS:
+                    buffers = ("", "sums") if tiling.groups == 1 else ("",)
+                spread = tiling.words * pe * simd <= MAX_LUT_WEIGHTS
+                memories = ("ebr", "lut") if spread and LUT_DEPTH < tiling.words <= MAX_LUT_DEPTH else ("",)
                 for choice in product(encodings, memories, buffers):
                     yield Folding(pe, simd, *choice)
 
@@ -136,7 +154,10 @@ class MatrixVector(LayerUnit):
         """How each row of a group is computed."""
         several, pitch = self.tiling.depth > 1, self.folding.pitch
         if self.threshold is not None:
-            return Row(self.product, self.input.width, self.sums.largest.bit_length(), several, pitch=pitch)
+            turns = self.tiling.tiles if self.turning else 1
+            return Row(
+                self.product, self.input.width, self.sums.largest.bit_length(), several, pitch=pitch, turns=turns
+            )
         sums = self.sums
         return Row(self.product, self.input.width, sums.bits, several, bool(sums.starts.any()), sums.shift, pitch)
 
@@ -154,6 +175,10 @@ class MatrixVector(LayerUnit):
     def timing(self) -> Timing:
         """A beat of the output whenever a group of rows is whole."""
         source, depth = self.source, self.tiling.depth
+        if self.turning:
+            step = np.arange(len(source.inlet.needs))
+            whole = step // self.tiling.tiles % depth == depth - 1
+            return Timing((source.inlet,), np.ones_like(step), whole, self.latency)
         taken = source.cycles if isinstance(source, VectorSource) else np.full(len(source.inlet.needs), depth)
         return Timing((source.inlet,), taken, np.cumsum(taken) % depth == 0, self.latency)
 
@@ -164,8 +189,9 @@ class MatrixVector(LayerUnit):
 
     @cached_property
     def words(self) -> list[int]:
-        """Weights of the processing elements by address ``group of rows * depth + beat``."""
-        return self.tiling.joined(self.product.words, self.product.bits)
+        """Weights of the processing elements by address: ``group of rows * depth + beat``, or the other way round."""
+        words, depth = self.tiling.joined(self.product.words, self.product.bits), self.tiling.depth
+        return [words[k] for beat in range(depth) for k in range(beat, len(words), depth)] if self.turning else words
 
     @cached_property
     def numbers(self) -> RowNumbers | None:
@@ -180,7 +206,8 @@ class MatrixVector(LayerUnit):
     def cost(self) -> Resources:
         """Everything that `elaborate` makes."""
         pe, vectors = self.folding.pe, isinstance(self.source, VectorSource)
-        parts = [self.source.cost, sequencer_cost(self.tiling, vectors), self._products_cost, self.row.cost * pe]
+        sequencer = ColumnSequencer.cost_of(self.tiling) if self.turning else sequencer_cost(self.tiling, vectors)
+        parts = [self.source.cost, sequencer, self._products_cost, self.row.cost * pe]
         parts.append(self.product.shared)
         if self.target_bits:
             parts.append((compare_cost(self.target_bits) + registered_cells(1)) * pe)
@@ -205,7 +232,7 @@ class MatrixVector(LayerUnit):
         """Sequencer, memory and processing elements, which all stop while a result waits to be taken."""
         m, core = Module(), Module()
         advance, take = Signal(), Signal()
-        m.submodules.sequencer = sequencer = Sequencer(self.tiling)
+        m.submodules.sequencer = sequencer = (ColumnSequencer if self.turning else Sequencer)(self.tiling)
         m.submodules.source = source = self.source
         core.submodules.weights = weights = Rom(self.folding.pe * self.product.bits, self.words, self.in_lut)
         m.d.comb += [

@@ -77,8 +77,8 @@ def units(texts: Mapping[str, str], folder: Path) -> list[Unit]:
     for k, text in enumerate(texts.values()):
         made = folder / f"v{k}"
         made.mkdir()
-        (made / "design.sv").write_text(text)
-        verilator(*OPTIONS, "--prefix", f"V{k}", "--Mdir", ".", "design.sv", folder=made)
+        (made / "design.v").write_text(text)
+        verilator(*OPTIONS, "--prefix", f"V{k}", "--Mdir", ".", "design.v", folder=made)
     parts = [[line for k, name in group for line in model(k, name, folder)] for group in groups(list(texts))]
     return [Unit("\n".join(part), (*CXX_OPTIONS, *includes())) for part in parts]
 
@@ -99,4 +99,4 @@ def model(k: int, name: str, folder: Path) -> list[str]:
     ]
 
 
-FLOW = Flow("verilator_cpp", YOSYS, PASSES, "sv", version, runtime, units, Path(__file__))
+FLOW = Flow("verilator_cpp", YOSYS, PASSES, "v", version, runtime, units, Path(__file__))

@@ -15,6 +15,7 @@ from icepop.compiler.steps.affine import Affine, Divide, Normalize, Scale, Shift
 from icepop.compiler.steps.base import Step
 from icepop.compiler.steps.limits import AtLeast, AtMost, Power, Ranked
 from icepop.compiler.steps.quantizers import Reaches, Round, Sign, Signum, Whole
+from icepop.compiler.steps.turning import EvenPower
 
 ANY = st.floats(allow_nan=False, allow_infinity=False, width=32) | st.integers(-20, 20).map(lambda k: k / 2)
 POSITIVE = ANY.filter(bool).map(abs)
@@ -27,7 +28,7 @@ STEPS: dict[type[Step], st.SearchStrategy[Step]] = {
     Normalize: st.builds(Normalize, ANY, ANY, ANY, POSITIVE, st.just(1e-5)),
     AtLeast: st.builds(AtLeast, ANY),
     AtMost: st.builds(AtMost, ANY),
-    Power: st.builds(Power, st.sampled_from([1.0, 3.0])),
+    Power: st.builds(Power, st.sampled_from([1.0, 2.0, 3.0, 4.0])),
     Reaches: st.builds(Reaches, ANY, ANY, ANY),
     Signum: st.builds(Signum, POSITIVE),
     Sign: st.just(Sign()),
@@ -50,7 +51,7 @@ def holds(interval: Interval, number: Number) -> bool:
 
 
 def test_every_step_is_here() -> None:
-    assert set(kinds()) == {*STEPS, Ranked}
+    assert set(kinds()) == {*STEPS, Ranked, EvenPower}
 
 
 @pytest.mark.parametrize("kind", STEPS)

@@ -242,8 +242,12 @@ def no_scores(step: str) -> str:
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        (lambda m, x: m.node("Relu", x), no_scores("AtLeast")),
-        (lambda m, x: m.node("Clip", x, "", m.tensor(1.0)), no_scores("AtMost")),
+        (lambda m, x: m.node("Pow", x, m.tensor(2.0)), no_scores("EvenPower")),
+        (
+            lambda m, x: m.node("Mul", m.node("Relu", x), m.tensor([1.0, 2.0, 1.0])),
+            "the scores behind layer 'fc2' must be the same function of all classes from AtLeast on; "
+            "quantize them, or remove what stands between the last layer and the model's output",
+        ),
         (
             lambda m, x: m.node("TopK", x, m.tensor([2], dtype=np.int64), name="top"),
             "node 'top' (TopK) must give the 1 largest score, not 2",
@@ -334,7 +338,7 @@ BROKEN: dict[str, Callable[[QonnxFile, str], str]] = {
         "Div", x, m.tensor([1, 1, 1, 0, 1, 1]), name="div"
     ),
     "node 'pow' (Pow) is not supported with this second input": lambda m, x: m.node(
-        "Pow", x, m.tensor(2.0), name="pow"
+        "Pow", x, m.tensor(1.5), name="pow"
     ),
     "node 'div' (Div) must have the computed value first": lambda m, x: m.node("Div", m.tensor(1.0), x, name="div"),
     "node 'div' (Div): the result of constants must be finite": lambda m, x: m.node(

@@ -282,7 +282,7 @@ def test_accumulators_must_not_be_rearranged() -> None:
         materialize(symbol, graph, "act")
 
 
-def test_a_float_input_must_not_be_negated() -> None:
+def test_float_thresholds_only_rise() -> None:
     with says(ModelError, "'act': the input must not be multiplied by a negative number before it is quantized"):
         build([Scale(np.float32(-1)), Signum(np.float32(1))], FLOATS)
 

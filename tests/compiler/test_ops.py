@@ -10,12 +10,14 @@ from icepop.compiler import ops
 from icepop.compiler.ops.add import Add
 from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.base import Op, exact_matmul
+from icepop.compiler.ops.clip import Clip
 from icepop.compiler.ops.concat import Concat
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.ops.gather import Gather
 from icepop.compiler.ops.input import Input
+from icepop.compiler.ops.lut_vote import LutVote
 from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.scores import Scores
 from icepop.compiler.ops.sum_pool import SumPool
@@ -123,12 +125,17 @@ EXAMPLES: dict[type[Op], tuple[Op, TensorType]] = {
     ArgMax: (ArgMax("op", ("x",)), TensorType((5,), Domain(-4, 4))),
     Dense: (Dense("op", ("x",), np.array([[1, -2, 0, 3, 1, 1]])), TensorType((2, 3), Domain(-4, 3))),
     Add: (Add("op", ("x",), np.array([[2, -1, 0]])), TensorType((3, 4), Domain(-3, 3))),
+    Clip: (Clip("op", ("x",), -1, 3), TensorType((3, 4), Domain(-3, 5, 2))),
     Concat: (Concat("op", ("x",), 1, (3,)), TensorType((3, 4), Domain(-3, 3, 2))),
     Conv: (
         Conv("op", ("x",), np.arange(-6, 6).reshape(3, 2, 2, 1), Window((2, 1), (1, 2), (1, 0), (0, 1), (1, 1))),
         TensorType((2, 3, 4), Domain(-3, 3)),
     ),
     Gather: (Gather("op", ("x",), np.array([[5, 0], [3, 3], [2, 1]])), TensorType((2, 3), BIPOLAR)),
+    LutVote: (
+        LutVote("op", ("x",), np.arange(24).reshape(3, 2, 4) % 5, np.arange(96).reshape(3, 2, 16) % 3 == 0),
+        TensorType((5,), BIPOLAR),
+    ),
     MaxPool: (
         MaxPool("op", ("x",), Window((2, 2), (2, 1), (0, 1), (1, 0), (1, 1)), np.array([1, -1])),
         TensorType((2, 3, 4), Domain(-3, 3)),

@@ -216,3 +216,11 @@ def test_a_schedule_names_how_far_a_network_came() -> None:
     join = Node(Timing(tuple(map(Inlet, joined)), np.ones(8, np.int64), np.ones(8, bool), 1), ((0, 0), (0, 1)))
     with pytest.raises(RuntimeError, match=r"^the pipeline stands still after 1 of 32 beats$"):
         schedule([fork, join], 4, 8, 4)
+
+
+def test_beats_that_no_step_needs_are_waited_for_all_the_same() -> None:
+    """A pool's windows may leave the last rows of a map, which come before the next map."""
+    slow = Node(Timing((Inlet(np.arange(1, 5)),), np.full(4, 5), np.ones(4, bool), 1), ((-1, 0),))
+    inlet = Inlet(np.array([1]), capacity=2, frees=np.array([4]), total=4)
+    pool = Node(Timing((inlet,), np.array([1]), np.array([True]), 1), ((0, 0),))
+    assert schedule([slow, pool], 4, 1).interval == 20

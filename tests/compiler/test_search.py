@@ -24,7 +24,7 @@ from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.ops.window import Window
 from icepop.compiler.plan import Folding, Plan, Resources, Span
 from icepop.compiler.schedule import Node, schedule
-from icepop.compiler.search import EBR_PRICES, FILL, Goal, search
+from icepop.compiler.search import EBR_PRICE, FILL, Goal, search
 from icepop.compiler.timing import Inlet, Timing, streaming
 from icepop.compiler.types import BIPOLAR, Beats, Domain, TensorType
 from icepop.hdl.units.registry import unit_library
@@ -191,27 +191,27 @@ def foldings(plan: Plan) -> dict[str, Folding]:
 @pytest.mark.parametrize("interval", [INTERVALS[0], INTERVALS[2], INTERVALS[len(INTERVALS) // 2], 19, 50, 10**6])
 def test_the_cheapest_plan_that_reaches_an_interval(interval: int) -> None:
     found = plan(interval)
-    least = min(price(cost, EBR_PRICES[0]) for reached, cost, _ in ALL if reached <= interval)
+    least = min(price(cost, EBR_PRICE) for reached, cost, _ in ALL if reached <= interval)
     assert found.interval <= interval
-    assert price(found.cost, EBR_PRICES[0]) == least
+    assert price(found.cost, EBR_PRICE) == least
     assert (found.interval, found.cost, tuple(foldings(found).values())) in ALL
 
 
 def test_the_fastest_plan() -> None:
     found = plan()
     assert found.interval == INTERVALS[0]
-    assert price(found.cost, EBR_PRICES[0]) == min(price(c, EBR_PRICES[0]) for i, c, _ in ALL if i == INTERVALS[0])
+    assert price(found.cost, EBR_PRICE) == min(price(c, EBR_PRICE) for i, c, _ in ALL if i == INTERVALS[0])
 
 
 @pytest.mark.parametrize("cells", [150, 250, 400, 600])
 @pytest.mark.parametrize("ebr", [0, 2, 5])
 def test_the_fastest_plan_that_fits(cells: int, ebr: int) -> None:
-    """It leaves 15 % of the cells free; nothing that is cheapest at some price of an EBR would be faster and fit."""
+    """It leaves 15 % of the cells free; nothing that is cheapest at some price of an EBR is faster and fits."""
     budget = Resources(cells=cells, ebr=ebr)
 
     def best(interval: int) -> list[Resources]:
         reaching = [cost for reached, cost, _ in ALL if reached <= interval]
-        return [min(reaching, key=lambda cost: price(cost, ebr_price)) for ebr_price in EBR_PRICES]
+        return [min(reaching, key=lambda cost: price(cost, ebr_price)) for ebr_price in (16, 64, 176, 700, 2800)]
 
     fitting = [interval for interval in INTERVALS if any(Goal("board", budget).fits(cost) for cost in best(interval))]
     if not fitting:
@@ -221,7 +221,7 @@ def test_the_fastest_plan_that_fits(cells: int, ebr: int) -> None:
     found = plan(budget=budget)
     assert found.cost.ebr <= ebr
     assert found.cost.cells <= FILL * cells
-    assert found.interval == fitting[0]
+    assert found.interval <= fitting[0]
 
 
 def test_pins_are_respected() -> None:
@@ -230,8 +230,8 @@ def test_pins_are_respected() -> None:
         found = plan(60, **{name: folding})
         assert foldings(found)[name] == folding
         k = LAYERS.index(name)
-        least = min(price(c, EBR_PRICES[0]) for i, c, f in ALL if i <= 60 and f[k] == folding)
-        assert price(found.cost, EBR_PRICES[0]) == least
+        least = min(price(c, EBR_PRICE) for i, c, f in ALL if i <= 60 and f[k] == folding)
+        assert price(found.cost, EBR_PRICE) == least
     assert foldings(plan(60, **free)) == free
 
 
@@ -320,7 +320,7 @@ def test_a_network_that_does_not_fit(interval: int | None, pins: dict[str, Foldi
     allowed = [(i, cost) for i, cost, f in ALL if f[0] == pins.get("fc0", f[0])]
     limit = interval or max(i for i, _ in allowed)
     allowed = [cost for i, cost in allowed if i <= limit]
-    need = min(allowed, key=lambda cost: price(cost, EBR_PRICES[0]))
+    need = min(allowed, key=lambda cost: price(cost, EBR_PRICE))
     message = (
         f"the network needs {need.ebr} EBR, {need.cells} logic cells and {need.lut4} LUT4 for an interval of at most "
         f"{limit} cycles, but board has 0 EBR and 8 logic cells to fill; {remedy}"
@@ -373,7 +373,7 @@ def test_more_cycles_cost_less() -> None:
     plans = [
         search(DIGITS, "x", unit_library(), "icebreaker", UNBOUNDED, interval) for interval in (50, 200, 1000, 5000)
     ]
-    prices = [price(found.cost, EBR_PRICES[0]) for found in plans]
+    prices = [price(found.cost, EBR_PRICE) for found in plans]
     assert prices == sorted(prices, reverse=True)
     assert prices[0] > 2 * prices[-1]
 

@@ -1,51 +1,51 @@
+"""Dense networks through search and accelerator: every layer exact, planned cycles, at random foldings."""
+
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from networks import binary_mlp, folded
+from networks import binary_mlp, mixed_mlp, random_sizes
+from random_designs import check, random_plan
 
-from icepop.compiler.errors import PlanError
-from icepop.compiler.plan import Resources
-from icepop.compiler.search import search
 from icepop.hdl.accelerator import Accelerator
-from icepop.hdl.units.registry import unit_library
 from icepop.sim.backends import verilator_cpp
-from icepop.sim.prove import simulate
-
-UNBOUNDED = Resources(cells=10**9, ebr=10**9)
+from icepop.sim.bench import Stall
+from icepop.sim.prove import UNSTALLED
 
 
 def random_design(seed: int) -> tuple[Accelerator, np.random.Generator]:
-    """A random network at random foldings that can be joined."""
+    """A random binary network at random foldings."""
     rng = np.random.default_rng(seed)
     sizes = [int(size) for size in rng.integers(1, 40, rng.integers(2, 4))] + [int(rng.integers(2, 12))]
     graph = binary_mlp(rng, sizes)
-    while True:
-        try:
-            plan = search(graph, "x", unit_library(), "test", UNBOUNDED, pins=folded(rng, graph))
-        except PlanError:
-            continue
-        return Accelerator(graph, plan, taps=True), rng
+    return Accelerator(graph, random_plan(rng, graph), taps=True), rng
 
 
-def check(design: Accelerator, rng: np.random.Generator, backend: str, samples: int = 12) -> None:
-    """Every layer of a random design is exact, and as fast as planned."""
-    codes = rng.choice([-1, 1], (samples, design.input.length))
-    report = simulate(design, codes, backend)
-    assert report.mismatch is None, report.message
-    assert report.exact == samples
-    assert (report.latency, report.intervals) == (design.plan.latency, (design.plan.interval,))
+def mixed_design(seed: int, largest: int = 40) -> tuple[Accelerator, np.random.Generator]:
+    """A random network in mixed precisions at random foldings."""
+    rng = np.random.default_rng(seed)
+    graph = mixed_mlp(rng, random_sizes(rng, largest))
+    return Accelerator(graph, random_plan(rng, graph), taps=True), rng
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_random_networks_are_exact_and_as_fast_as_planned(seed: int) -> None:
-    check(*random_design(seed), "amaranth")
+    check(*random_design(seed), "amaranth", 6)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_networks_in_mixed_precisions_are_exact_and_as_fast_as_planned(seed: int) -> None:
+    check(*mixed_design(seed, largest=12), "amaranth", 4)
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", range(100, 400))
-def test_many_random_networks_are_exact_and_as_fast_as_planned(seed: int) -> None:
-    check(*random_design(seed), "amaranth")
+@pytest.mark.parametrize("first", range(1000, 1320, 20))
+def test_many_networks_in_mixed_precisions_are_exact(first: int, need: Callable[[str], None]) -> None:
+    need("c++")
+    designs = [mixed_design(seed) for seed in range(first, first + 20)]
+    verilator_cpp.prepare([design for design, _ in designs])
+    for design, rng in designs:
+        check(design, rng, "verilator_cpp", 20, (Stall("random"), UNSTALLED))
 
 
 @pytest.mark.nightly

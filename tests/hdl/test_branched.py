@@ -1,30 +1,91 @@
 """Whole branched graphs through search and accelerator: golden results, planned cycles, no standstill under stalls."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
-from branched import BLOCKS, WIRED, branched
+from branched import BLOCKS, WIRED, Author, branched
+from random_designs import UNBOUNDED, check, random_plan
 
-from icepop.compiler.plan import Resources
+from icepop.compiler.graph import Graph
+from icepop.compiler.ops.add import Add
+from icepop.compiler.ops.base import Op
+from icepop.compiler.ops.conv import Conv
+from icepop.compiler.ops.input import Input
+from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.search import search
+from icepop.compiler.types import BIPOLAR, Domain, TensorType
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library
+from icepop.sim.backends import verilator_cpp
 from icepop.sim.bench import Stall
-from icepop.sim.prove import simulate
-
-UNBOUNDED = Resources(cells=10**9, ebr=10**9)
+from icepop.sim.prove import UNSTALLED, simulate
 
 
-@pytest.mark.parametrize("seed", range(12))
+def random_design(seed: int, most: int = 3) -> tuple[Accelerator, np.random.Generator]:
+    """Up to so many blocks, with or without a head, at random foldings."""
+    rng = np.random.default_rng(seed)
+    graph = branched(rng, count=int(rng.integers(1, most + 1)), head=bool(rng.random() < 0.5))
+    return Accelerator(graph, random_plan(rng, graph), taps=True), rng
+
+
+@pytest.mark.parametrize("seed", range(6))
 def test_a_branched_graph_is_exact_and_as_planned(seed: int) -> None:
     rng = np.random.default_rng(seed)
     graph = branched(rng, WIRED, count=int(rng.integers(1, 4)), head=False)
-    design = Accelerator(graph, search(graph, "x", unit_library(), "test", UNBOUNDED), taps=True)
-    domain = graph.types["x"].integers
-    codes = domain.lo + domain.step * rng.integers(0, domain.size, (5, *graph.types["x"].shape))
-    report = simulate(design, codes, "amaranth", (Stall("none"), Stall("random"), Stall("bursts")))
-    assert report.mismatch is None, report.message
-    assert report.exact == 5
-    assert (report.latency, report.intervals) == (design.plan.latency, (design.plan.interval,))
+    plan = search(graph, "x", unit_library(), "test", UNBOUNDED)
+    stalls = (Stall("none"), Stall("random"), Stall("bursts"))
+    check(Accelerator(graph, plan, taps=True), rng, "amaranth", 5, stalls)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_graphs_over_all_ops_are_exact_and_as_planned(seed: int) -> None:
+    check(*random_design(seed, most=1), "amaranth", 4)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("first", range(1000, 1320, 20))
+def test_many_graphs_over_all_ops_are_exact(first: int, need: Callable[[str], None]) -> None:
+    need("c++")
+    designs = [random_design(seed) for seed in range(first, first + 20)]
+    verilator_cpp.prepare([design for design, _ in designs])
+    for design, rng in designs:
+        check(design, rng, "verilator_cpp", 20, (Stall("random"), UNSTALLED))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_join_that_takes_much_of_a_branch_first_does_not_stand_still(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    graph = branched(rng, ("stacked",), count=1, head=False)
+    check(Accelerator(graph, random_plan(rng, graph), taps=True), rng, "amaranth", 5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_channel_may_have_several_kernels_of_its_own(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    author = Author(rng, TensorType((2, 4, 3), BIPOLAR))
+    window = author.window((4, 3), 3, padded=True)
+    author.add(Conv, "x", weights=author.weights(4, 1, *window.kernel), window=window, groups=2)
+    graph = Graph(tuple(author.ops))
+    check(Accelerator(graph, random_plan(rng, graph), taps=True), rng, "amaranth", 4)
+
+
+def test_both_branches_of_a_join_may_need_a_queue() -> None:
+    ops: list[Op] = [Input("x", (), TensorType((2, 3, 4), Domain(-7, 8)))]
+    for branch in ("a", "b"):
+        source = "x"
+        for k in range(5):
+            cuts = np.tile(np.arange(-6, 9), (2, 1))
+            ops.append(Threshold(f"{branch}{k}", (source,), cuts, np.ones(2, np.int64), Domain(-7, 8)))
+            source = f"{branch}{k}"
+    graph = Graph((*ops, Add("sum", ("a4", "b4"), np.ones((2, 2), np.int64))))
+    plan = search(graph, "x", unit_library(), "test", UNBOUNDED)
+    names = [stage.name for stage in plan.stages]
+    assert len(set(names)) == len(names)
+    assert sum(name.startswith("queue behind") for name in names) >= 2
+    codes = np.random.default_rng(0).integers(-7, 9, (5, 2, 3, 4))
+    report = simulate(Accelerator(graph, plan, taps=True), codes, "amaranth")
+    assert (report.message, report.exact, report.as_planned) == (None, 5, True)
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -39,5 +100,5 @@ def test_the_author_writes_graphs_whose_values_fit_their_types(seed: int) -> Non
 
 def test_every_block_is_met() -> None:
     ops = {type(op).__name__ for seed in range(60) for op in branched(np.random.default_rng(seed)).ops}
-    assert len(BLOCKS) == 8
+    assert len(BLOCKS) == 9
     assert ops == {"Input", "Conv", "MaxPool", "SumPool", "Threshold", "Add", "Concat", "Gather", "Dense", "ArgMax"}

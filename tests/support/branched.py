@@ -102,6 +102,13 @@ class Author:
         left, right = (self.quantized(self.pointwise(squeezed, self.pick(2, 4)), domain) for _ in range(2))
         return self.add(Concat, left, right, axis=0, factors=(1, self.pick(1, 2)))
 
+    def stacked(self, x: str) -> str:
+        """Two maps one below the other, or one beside the other: the join takes much of one first, at most all."""
+        channels, *sizes = self.types[x].shape
+        branch = self.quantized(self.pointwise(x, channels))
+        branches = (branch, x) if self.rng.random() < 0.5 else (x, branch)
+        return self.add(Concat, *branches, axis=self.pick(*range(1, len(sizes) + 1)), factors=(1, 1))
+
     def crossed(self, x: str) -> str:
         """The input and its mirror image, added: a join without weights."""
         flat = self.elements(x)
@@ -134,7 +141,7 @@ class Author:
         return np.arange(type.length).reshape(type.shape)
 
 
-BLOCKS = ("conv", "max_pool", "sum_pool", "residual", "fire", "crossed", "split", "shuffle")
+BLOCKS = ("conv", "max_pool", "sum_pool", "residual", "fire", "stacked", "crossed", "split", "shuffle")
 WIRED = ("crossed", "split", "shuffle")
 """Blocks without weights, thresholds or windows."""
 

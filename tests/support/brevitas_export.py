@@ -53,7 +53,11 @@ def train(module: nn.Module, shape: tuple[int, ...]) -> None:
 
 def exported(name: str, exporter: str) -> onnx.ModelProto:
     """File of a network, for a batch of 1."""
-    network = NETWORKS[name]
+    return export(NETWORKS[name], exporter)
+
+
+def export(network: Network, exporter: str) -> onnx.ModelProto:
+    """The same of a network that is given."""
     module = built(network)
     logging.disable(logging.WARNING)  # both exporters talk
     try:

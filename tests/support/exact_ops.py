@@ -7,6 +7,7 @@ are object arrays of exact numbers; integers and booleans, as in shape computati
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from operator import add, mul, sub, truediv
 from typing import Any
 
@@ -159,7 +160,7 @@ def power(call: Call) -> Array:
         if exponent.denominator == 2:
             return root(x**exponent.numerator)
         assert exponent.denominator == 1, exponent
-        return x ** int(exponent)
+        return reduce(mul, [x] * int(exponent), Fraction(1))
 
     return elementwise(value, call[0], rational(call[1]))
 

@@ -12,7 +12,6 @@ from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.scores import Scores
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.plan import Folding
 from icepop.compiler.types import BIPOLAR, Domain, IntArray, TensorType
 
 
@@ -122,12 +121,3 @@ def mixed_mlp(rng: np.random.Generator, sizes: list[int]) -> Graph:
 def random_sizes(rng: np.random.Generator, largest: int = 40) -> list[int]:
     """Sizes of a network of one to three layers."""
     return rng.integers(1, largest + 1, rng.integers(2, 5)).tolist()
-
-
-def folded(rng: np.random.Generator, graph: Graph) -> dict[str, Folding]:
-    """A random folding for every dense layer."""
-    return {
-        op.name: Folding(int(rng.integers(1, op.weights.shape[0] + 1)), int(rng.integers(1, op.weights.shape[1] + 1)))
-        for op in graph.ops
-        if isinstance(op, Dense)
-    }

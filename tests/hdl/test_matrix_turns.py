@@ -1,0 +1,63 @@
+"""`MatrixVector` with inputs held still, which the search offers for long vectors only."""
+
+import numpy as np
+import pytest
+from alone import Alone
+from layers import BIPOLAR, POINT, SIGNED, SMALL, conv, dense
+from messages import says
+
+from icepop.boards.synthesis import synthesize
+from icepop.compiler.errors import PlanError
+from icepop.compiler.graph import Graph
+from icepop.compiler.plan import Folding, Span
+from icepop.hdl.units.matrix_vector import MatrixVector
+from icepop.sim.bench import Stall
+from icepop.sim.prove import simulate
+
+STALLS = (Stall("none"), Stall("random"), Stall("bursts"))
+NETWORKS = [
+    dense(17, (33,), BIPOLAR, BIPOLAR, BIPOLAR),
+    dense(7, (12,), SIGNED, SMALL, BIPOLAR),
+    conv(6, (5, 2, 3), BIPOLAR, BIPOLAR, POINT, BIPOLAR),
+]
+FOLDINGS = [Folding(pe, simd, buffer="sums") for pe, simd in ((3, 2), (5, 4), (2, 3), (1, 1))]
+
+
+def span_of(graph: Graph) -> Span:
+    ops = graph.ops[1:]
+    return Span(ops, (graph.types[graph.input.name],), tuple(graph.types[op.name] for op in ops))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("folding", FOLDINGS, ids=str)
+def test_results_and_cycles_are_exact(network: Graph, folding: Folding) -> None:
+    span = span_of(network)
+    design = Alone(span, MatrixVector(span, folding), samples=6)
+    domain = span.input.integers
+    values = np.arange(domain.lo, domain.hi + 1, domain.step)
+    codes = np.random.default_rng(3).choice(values, (6, *span.input.shape))
+    report = simulate(design, codes, "amaranth", STALLS)
+    assert (report.message, report.exact) == (None, 6)
+    assert (report.latency, report.intervals) == (design.plan.latency, (design.plan.interval,))
+
+
+def test_planned_cells_are_close() -> None:
+    unit = MatrixVector(span_of(NETWORKS[0]), FOLDINGS[1])
+    real = synthesize(unit, "unit")
+    assert unit.cost.ebr == real.ebr
+    assert abs(unit.cost.cells - real.cells) <= max(20, 0.15 * real.cells)
+
+
+def test_it_is_offered_for_long_vectors() -> None:
+    long, short = span_of(dense(64, (784,), BIPOLAR, BIPOLAR, BIPOLAR)), span_of(NETWORKS[0])
+    assert Folding(8, 49, "binary", "", "sums") in MatrixVector.foldings(long)
+    assert "sums" not in {folding.buffer for folding in MatrixVector.foldings(short)}
+
+
+def test_a_layer_without_a_threshold_is_not_summed_in_turns() -> None:
+    message = (
+        "layer 'layer' cannot be folded 3x2, in sums: only a layer without windows that ends in a single threshold, "
+        "and takes several beats and groups of rows, is summed in turns; choose another buffer"
+    )
+    with says(PlanError, message):
+        MatrixVector(span_of(dense(9, (24,), BIPOLAR, BIPOLAR)), Folding(3, 2, buffer="sums"))

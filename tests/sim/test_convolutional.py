@@ -1,0 +1,50 @@
+"""Tiny convolutional networks of four kinds, from Brevitas' files through the compiled simulator."""
+
+import numpy as np
+import onnx
+import pytest
+from brevitas_export import export
+from brevitas_networks import Network
+from convolutional_networks import KINDS
+
+from icepop.boards.registry import find
+from icepop.compiler.project import load_network, make_plan
+from icepop.hdl.accelerator import Accelerator
+from icepop.hdl.units.registry import unit_library
+from icepop.sim.backends import verilator_cpp
+from icepop.sim.prove import simulate
+
+SAMPLES = 12
+
+
+@pytest.fixture(scope="module")
+def accelerators(need, tmp_path_factory):
+    """Each with bytes as input, built at once for the simulator."""
+    need("c++")
+    board, found = find("icebreaker"), {}
+    for name, kind in KINDS.items():
+        network = Network(lambda kind=kind: kind.make(**kind.tiny), (1, kind.tiny_side, kind.tiny_side))
+        path = tmp_path_factory.mktemp("models") / f"{name}.onnx"
+        onnx.save(export(network, "torchscript"), path)
+        loaded = load_network(path, "uint8/255")
+        plan = make_plan(loaded, unit_library(), board.name, board.for_accelerator)
+        found[name] = Accelerator(loaded.lowered, plan, taps=True)
+    verilator_cpp.prepare(list(found.values()))
+    return found
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_networks_are_exact_and_as_planned(name, accelerators):
+    design = accelerators[name]
+    shape = design.graph.types[design.input_op].shape
+    codes = np.random.default_rng(0).integers(0, 256, (SAMPLES, *shape))
+    report = simulate(design, codes, "verilator_cpp")
+    assert (report.message, report.exact, report.as_planned) == (None, SAMPLES, True)
+
+
+def test_the_four_have_all_kinds_of_layers(accelerators):
+    units = {name: {stage.unit for stage in design.plan.stages} for name, design in accelerators.items()}
+    assert units["cnv"] >= {"MatrixVector", "RasterPool", "MultiplyAddShift", "ArgmaxScan"}
+    assert units["squeezenet"] >= {"Fork", "ConcatStreams", "RasterPool"}
+    assert units["shufflenet"] >= {"Fork", "DepthwiseConv", "Shuffle", "AddStreams"}
+    assert units["resnet"] >= {"Fork", "AddStreams", "AffineScores"}

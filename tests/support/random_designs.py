@@ -1,0 +1,72 @@
+"""Random hardware for a graph, and what has to be true of it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from icepop.compiler.errors import PlanError
+from icepop.compiler.graph import Graph
+from icepop.compiler.layers import Layer, cut
+from icepop.compiler.plan import Folding, Pin, Plan, Resources
+from icepop.compiler.search import search
+from icepop.hdl.accelerator import Accelerator
+from icepop.hdl.units.registry import unit_library
+from icepop.sim.bench import Stall
+from icepop.sim.prove import UNSTALLED, simulate
+
+UNBOUNDED = Resources(cells=10**9, ebr=10**9)
+
+MOST = 48
+"""Largest ``pe * simd`` that is chosen where there is a choice: larger ones only take longer to compile."""
+
+PATIENCE = 4
+"""Choices for the whole network that are tried, before the search may fold one layer more by itself."""
+
+
+def random_plan(rng: np.random.Generator, graph: Graph) -> Plan:
+    """Plan in which as many layers as possible have a random unit at a random folding.
+
+    Not all can be had: at the ends of a pipeline lanes divide a pixel, and a convolution's groups divide evenly.
+    """
+    layers = cut(graph, graph.input.name, unit_library())
+    free, tries = 0, 0
+    while True:
+        pinned = rng.permutation(len(layers))[free:]
+        pins = {layers[k].span.name: random_pin(rng, layers[k]) for k in pinned}
+        foldings = {name: pin.folding for name, pin in pins.items()}
+        units = {name: pin.unit for name, pin in pins.items()}
+        try:
+            return search(graph, graph.input.name, unit_library(), "test", UNBOUNDED, pins=foldings, units=units)
+        except PlanError:
+            if free == len(layers):
+                raise
+            tries += 1
+            free += tries % PATIENCE == 0
+
+
+def random_pin(rng: np.random.Generator, layer: Layer) -> Pin:
+    """One of the units and foldings that are offered for a layer; at times one that divides nothing."""
+    kind, span = layer.kinds[rng.integers(len(layer.kinds))], layer.span
+    foldings = list(kind.foldings(span))
+    if rng.random() < 0.2:
+        sizes = rng.integers(1, (span.results[0].length + 1, span.inputs[0].length + 1), (30, 2))
+        foldings = [Folding(pe, simd) for pe, simd in sizes.tolist()]
+    few = [folding for folding in foldings if folding.pe * folding.simd <= MOST]
+    return Pin((few or foldings)[rng.integers(len(few or foldings))], kind.__name__)
+
+
+def random_codes(rng: np.random.Generator, graph: Graph, samples: int) -> np.ndarray:
+    """Values (samples, *shape) of a graph's input."""
+    type = graph.types[graph.input.name]
+    domain = type.integers
+    return domain.lo + domain.step * rng.integers(0, domain.size, (samples, *type.shape))
+
+
+def check(
+    design: Accelerator, rng: np.random.Generator, backend: str, samples: int, stalls: Sequence[Stall] = (UNSTALLED,)
+) -> None:
+    """Every layer of a design is exact, and as fast as planned."""
+    report = simulate(design, random_codes(rng, design.graph, samples), backend, stalls)
+    assert report.mismatch is None, report.message
+    assert report.exact == samples
+    assert (report.latency, report.intervals) == (design.plan.latency, (design.plan.interval,))
