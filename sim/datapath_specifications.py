@@ -104,12 +104,10 @@ class DotProductSpec(wiring.Component):
         m.d.comb += total.eq(Mux(first, 0, so_far) + self._dot(row, beat))
         with m.If(self.taken):
             m.d.sync += so_far.eq(total)
+        bias = Array(Const(number, signed(16)) for number in self.sums.bias.tolist())[row]
+        due, lacking = (delayed(m, value, self.row_type.latency).as_signed() for value in (total, bias))
         with m.If(delayed(m, self.taken & last, self.row_type.latency)):
-            due, bias = (
-                delayed(m, value, self.row_type.latency).as_signed()
-                for value in (total, Array(Const(number, signed(16)) for number in self.sums.bias.tolist())[row])
-            )
-            m.d.comb += Assert(self._holds(due, bias))
+            m.d.comb += Assert(self._holds(due, lacking))
         return m
 
     def _dot(self, row: Value, beat: Value) -> Value:

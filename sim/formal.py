@@ -31,8 +31,11 @@ GRAPH = (
 SEARCH = "read_aiger spec.aig; fold; dc2; scorr; bmc3 -F {shallow}; pdr"
 """What ABC does: make assumptions part of the assertions, shrink, look for a counterexample nearby, then everywhere."""
 
-SHALLOW = 20
-"""Cycles in which a counterexample is looked for first: nearly all lie there."""
+BOUNDED = "read_aiger spec.aig; fold; dc2; scorr; bmc3 -F {shallow}"
+"""The same without an invariant."""
+
+SHALLOW = 12
+"""Cycles in which a counterexample is looked for before an invariant is."""
 
 CHECKERS = ("berkeley-abc", "yosys-abc", "abc")
 
@@ -93,13 +96,15 @@ def counterexample(spec: wiring.Component, depth: int) -> str | None:
     return failed[0]
 
 
-def refutation(spec: wiring.Component) -> str | None:
+def refutation(spec: wiring.Component, depth: int | None = None) -> str | None:
     """Check a specification in all states that it can reach from reset.
 
     Parameters
     ----------
     spec : Component
         Inputs are free; it assumes and asserts. It has no outputs, which ABC would take for assertions.
+    depth : int or None
+        Only those that it can reach in so many cycles, where an invariant for all would be too hard to find.
 
     Returns
     -------
@@ -114,10 +119,11 @@ def refutation(spec: wiring.Component) -> str | None:
     with TemporaryDirectory(prefix="icepop-") as scratch:
         folder = Path(scratch)
         translate(spec, GRAPH, folder)
-        log = call([str(checker()), "-c", SEARCH.format(shallow=SHALLOW)], folder)
+        search = BOUNDED.format(shallow=depth) if depth else SEARCH.format(shallow=SHALLOW)
+        log = call([str(checker()), "-c", search], folder)
     if failed := re.search(r"Output \d+ of miter .* was asserted in frame \d+", log):
         return failed[0]
-    if "Property proved." in log:
+    if "Property proved." in log or (depth and re.search(rf"No output asserted in {depth} frames", log)):
         return None
     raise ToolError(f"ABC failed: {log.strip().splitlines()[-1] if log.strip() else 'it printed nothing'}")
 

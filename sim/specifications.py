@@ -105,6 +105,12 @@ class StreamSpec(wiring.Component):
         taken = [Passing(m, getattr(self.unit, end.port), end.beats) for end in self.sources]
         given = [Passing(m, getattr(self.unit, end.port), end.beats) for end in self.results]
         leads = [[self._lead(m, source, result) for result in given] for source in taken]
+        for k, result in enumerate(given):
+            begun = [
+                (lead[k] > 0) | (source.part != 0) | source.port.valid
+                for source, lead in zip(taken, leads, strict=True)
+            ]
+            m.d.comb += Assert(~result.port.valid | Cat(begun).any())
         self._follow(m, taken, given, leads)
         expected = list(self.function([element for source in taken for element in self._sample(m, source)]))
         for result in given:
@@ -123,7 +129,6 @@ class StreamSpec(wiring.Component):
         m.d.comb += [
             Assert(~(source.passes & ~result.passes & (lead == self.held - 1))),
             Assert(~result.passes | (lead > 0) | (source.last & source.port.valid)),
-            Assert(~result.port.valid | (lead > 0) | (source.part != 0) | source.port.valid),
             Assert(~result.port.valid | (lead >= 0)),
         ]
         return lead

@@ -87,7 +87,7 @@ class Shuffle(LayerUnit):
     def rom(self) -> Rom:
         """Which beat is read at each step of a block; of beats that pass, which are left out, turned by the first.
 
-        The word of the next step is asked for when a step is done, and before the first cycle it reads 0.
+        The word of the next step is asked for when a step is done; what is read in the first cycle is not known.
         """
         order = self.order
         if order.ascending:
@@ -139,7 +139,9 @@ class Shuffle(LayerUnit):
         """Take every beat, and keep some."""
         take = Signal()
         turned, _ = self._word(m, take, self.order.block)
-        kept = turned ^ int(self.order.kept[0])
+        fetched = Signal()
+        m.d.sync += fetched.eq(1)
+        kept = (turned & fetched) ^ int(self.order.kept[0])
         m.d.comb += [self.i.ready.eq(~self.o.valid | self.o.ready), take.eq(self.i.valid & self.i.ready)]
         with m.If(self.i.ready):
             m.d.sync += [self.o.valid.eq(self.i.valid & kept), self.o.payload.eq(self._wired(self.i.payload))]

@@ -96,7 +96,7 @@ def cases(kind: type[LayerUnit], total: int) -> list[tuple[Span, Folding]]:
 
 def takes(kind: type[LayerUnit], span: Span, folding: Folding) -> bool:
     """Whether a unit can be folded so."""
-    if folding.pe > span.results[0].length or folding.simd > span.input.length:
+    if folding.pe > span.results[0].length or folding.simd > span.inputs[0].length:
         return False
     try:
         unit = kind(span, folding)

@@ -109,7 +109,7 @@ def test_driver_gives_up_when_nothing_moves():
 def test_driver_ends_at_its_limit_though_something_moves():
     driver = Driver(Stimulus((1,), 1, patience=50, limit=300), 4)
     cycles = 1
-    while driver.step(False, False, False, True):
+    while driver.step(False, False, False, True) and cycles < 1000:
         cycles += 1
     assert cycles == 300
 

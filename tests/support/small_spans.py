@@ -10,6 +10,7 @@ from icepop.compiler.ops.concat import Concat
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.gather import Gather
+from icepop.compiler.ops.lut_vote import ENTRIES, INPUTS, LutVote
 from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.scores import Scores
 from icepop.compiler.ops.sum_pool import SumPool
@@ -91,24 +92,35 @@ def argmax(domain: Domain) -> Span:
     return chain(TensorType((3,), domain), ArgMax("argmax", ("x",)))
 
 
+def voted() -> Span:
+    """Two classes of four voters, which read the same bits in other orders and count other entries."""
+    rng = np.random.default_rng(1)
+    index = np.stack([rng.permutation(INPUTS) for _ in range(8)]).reshape(2, 4, INPUTS)
+    op = LutVote("votes", ("x",), index, rng.integers(0, 2, (2, 4, ENTRIES)).astype(bool))
+    return chain(TensorType((INPUTS,), BIT), op, ArgMax("argmax", ("votes",)))
+
+
 PIXELS = np.arange(6).reshape(2, 3)
+PADDED = window((2,), 1, 0, 1)
 
 LAYERS: dict[str, tuple[Span, Folding]] = {
     "dense, direct": (dense(BINARY), Folding(3, 2)),
     "dense, direct, no threshold": (dense(BINARY, thresholded=False), Folding(3, 2)),
     "dense, direct, 2 bits": (dense(QUARTERS[:, :2], SIGNED), Folding(3, 1, "integer")),
     "dense, held": (dense(BINARY), Folding(2, 3)),
-    "dense, held, ternary": (dense(TERNARY[:2], TWO_BITS, thresholded=False), Folding(1, 3)),
+    "dense, held, ternary": (dense(TERNARY[:2], thresholded=False), Folding(1, 3)),
     "dense, double buffer": (dense(BINARY[:2, :2]), Folding(1, 1)),
-    "dense, double buffer, 2 bits": (dense(QUARTERS[:2, :2], SIGNED, thresholded=False), Folding(1, 1, "integer")),
+    "dense, double buffer, 2 bits": (dense(QUARTERS[:2, :2], BIT), Folding(1, 1, "integer")),
     "dense, registers": (dense(BINARY[:2, :2]), Folding(1, 1, buffer="registers")),
     "dense, registers, ternary": (dense(TERNARY[:2], thresholded=False), Folding(1, 2, buffer="registers")),
-    "conv": (conv((2, 3), BINARY[:, :2, None].repeat(2, 2)[:2], window((2,)), limit=0), Folding(1, 2)),
-    "conv, padded": (conv((1, 2, 3), BINARY[:2, :2].reshape(1, 1, 2, 2), window((2, 2), 1, 0, 1)), Folding(1, 1)),
+    "conv": (conv((2, 2), BINARY[:2, :2, None].repeat(2, 2), window((2,)), limit=0), Folding(1, 2)),
+    "conv, padded": (
+        conv((1, 3), BINARY[:1, :2].reshape(1, 1, 2), PADDED, limit=0),
+        Folding(1, 1),
+    ),
     "depthwise": (conv((2, 3), TERNARY[:2, :2].reshape(2, 1, 2), window((2,)), 2, limit=0), Folding(1, 1)),
-    "depthwise, padded": (conv((2, 2), BINARY[:2, :2].reshape(2, 1, 2), window((2,), 1, 1), 2), Folding(2, 2)),
     "max pool, overlapping": (max_pool((2, 3), BIT, window((2,))), Folding(1, 1)),
-    "sum pool, padded": (sum_pool((1, 2, 3), BIT, window((2, 2), 1, 0, 1)), Folding(1, 1)),
+    "sum pool, padded": (sum_pool((1, 3), BIT, PADDED), Folding(1, 1)),
     "max pool": (max_pool((2, 4), BIT, window((2,), 2)), Folding(1, 1)),
     "max pool, two rows": (max_pool((1, 2, 3), BIT, window((2, 1), 2)), Folding(1, 1)),
     "sum pool, whole map": (sum_pool((2, 3), BIT, window((3,))), Folding(2, 2)),
@@ -121,12 +133,10 @@ LAYERS: dict[str, tuple[Span, Folding]] = {
         Folding(1, 1),
     ),
     "even thresholds": (
-        chain(
-            TensorType((2,), Domain(0, 15)), reached([[2, 4, 6, 8, 10, 12, 14], [1, 2, 3, 4, 5, 6, 7]], Domain(0, 7))
-        ),
+        chain(TensorType((1,), Domain(0, 15)), reached([[2, 4, 6, 8, 10, 12, 14]], Domain(0, 7))),
         Folding(1, 1),
     ),
-    "scores": (scores(TWO_BITS, [1, -2, 3], [0, 7, 1]), Folding(2, 2)),
+    "scores": (scores(BIT, [1, -2, 3], [0, 7, 1]), Folding(2, 2)),
     "argmax": (argmax(TWO_BITS), Folding()),
     "argmax of signed scores": (argmax(SIGNED), Folding()),
     "sum": (added([[1, -1], [2, 1]], BIT, BIPOLAR), Folding(1, 1)),
@@ -139,6 +149,8 @@ LAYERS: dict[str, tuple[Span, Folding]] = {
     "concatenation of rows": (joined(1, (1, 1), TensorType((2, 2), BIT), TensorType((2, 1), BIT)), Folding(2, 2)),
     "order of channels": (gathered(PIXELS[::-1], (2, 3), BIT), Folding(2, 2)),
     "order, some left out": (gathered(PIXELS[:, 1:], (2, 3), BIT), Folding(1, 1)),
+    "votes, all at once": (voted(), Folding(1, INPUTS)),
+    "votes, some at a time": (voted(), Folding(1, 2)),
     "order of pixels": (gathered(PIXELS[:, ::-1], (2, 3), BIT), Folding(1, 1)),
 }
 """A span that a unit has to take whole, and how it is folded."""
