@@ -275,8 +275,8 @@ def load(m: QonnxFile, output: str, tmp_path: Path) -> Graph:
 SUPPORTED = (
     "Add, ArgMax, AveragePool, BatchNormalization, BipolarQuant, Cast, Clip, Concat, Constant, ConstantOfShape, "
     "Conv, Div, Dropout, Flatten, Gather, Gemm, GlobalAveragePool, GreaterOrEqual, Identity, LogSoftmax, MatMul, "
-    "MaxPool, Mul, Neg, Pad, Pow, Quant, ReduceMean, Relu, Reshape, Shape, Sign, Slice, Softmax, Split, Squeeze, Sub, "
-    "TopK, Transpose, Trunc, Unsqueeze, Where"
+    "MaxPool, Mul, Neg, Pad, Pow, Quant, ReduceMean, ReduceSum, Relu, Reshape, Shape, Sign, Slice, Softmax, Split, "
+    "Squeeze, Sub, TopK, Transpose, Trunc, Unsqueeze, Where"
 )
 
 

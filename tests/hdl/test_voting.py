@@ -8,6 +8,7 @@ from amaranth import Const, Module, Signal
 from amaranth.sim import Simulator
 from lut_networks import encoded_vote
 
+from icepop.compiler.plan import Span
 from icepop.compiler.types import Domain, TensorType
 from icepop.hdl.bit_source import BitSource
 from icepop.hdl.vote_count import count_cost, counted, halves
@@ -67,8 +68,8 @@ def test_the_first_of_the_best_wins(classes: int) -> None:
 @pytest.mark.parametrize("domain", [Domain(0, 31), Domain(-8, 7), Domain(0, 5)])
 def test_every_level_is_compared_exactly(domain: Domain) -> None:
     graph = encoded_vote(np.random.default_rng(0), domain, 6, 2, 4)
-    types = [TensorType((6,), domain), *(graph.types[op.name] for op in graph.ops[1:])]
-    source = BitSource(graph.ops[1:], types)
+    ops = graph.ops[1:]
+    source = BitSource(Span(ops, (TensorType((6,), domain),), tuple(graph.types[op.name] for op in ops)))
     every = np.arange(domain.lo, domain.hi + 1)
     for number, level in enumerate(source.levels):
         m, code, result = Module(), Signal(domain.bits), Signal()
