@@ -22,7 +22,8 @@ from icepop.compiler.types import IntArray
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library
 from icepop.sim.native.cache import VARIABLE
-from icepop.sim.prove import SimReport, simulate
+from icepop.sim.prove import simulate
+from icepop.sim.report import SimReport
 
 ALWAYS_THERE = "amaranth"
 
