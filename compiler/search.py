@@ -38,7 +38,7 @@ def bind(layer: Layer, pins: Mapping[str, Folding], units: Mapping[str, str]) ->
     if span.name not in pins:
         return [kind(span, folding) for kind in kinds for folding in kind.foldings(span)]
     folding = pins[span.name]
-    outputs, inputs = span.results[0].length, span.inputs[0].length
+    outputs, inputs = span.results[0].shape[0], span.inputs[0].shape[0]
     if not (1 <= folding.pe <= outputs and 1 <= folding.simd <= inputs):
         raise PlanError(
             f"layer '{span.name}' cannot be folded {folding}: pe must be 1 to {outputs} and simd 1 to {inputs}"
