@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from amaranth import Cat, EnableInserter, Module, Signal
+from amaranth import Cat, EnableInserter, Module, Mux, Signal, Value
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.base import Op
@@ -30,7 +30,7 @@ from icepop.hdl.sources.choice import source_for, waits
 from icepop.hdl.sources.lines import LineSource
 from icepop.hdl.sources.vector import VectorSource
 from icepop.hdl.tiling import Tiling
-from icepop.hdl.units.base import LayerUnit, lone_registers, parallelisms, registered_cells
+from icepop.hdl.units.base import LayerUnit, counter_cells, lone_registers, look_ups, parallelisms, registered_cells
 
 MAX_PRODUCTS = 1024
 """Largest ``pe * simd`` that is planned: twice what all memories of a UP5K can feed."""
@@ -183,6 +183,11 @@ class MatrixVector(LayerUnit):
         return Timing((source.inlet,), taken, np.cumsum(taken) % depth == 0, self.latency)
 
     @property
+    def idle(self) -> int:
+        """Rows of the last group that are none, and whose sums are not compared: their results must be hidden."""
+        return 0 if self.threshold is not None else self.tiling.tiles * self.tiling.pe - self.tiling.rows
+
+    @property
     def in_lut(self) -> bool:
         """Whether the weights are in LUTs."""
         return self.folding.weights == "lut" or self.tiling.words <= LUT_DEPTH
@@ -213,6 +218,8 @@ class MatrixVector(LayerUnit):
             parts.append((compare_cost(self.target_bits) + registered_cells(1)) * pe)
         if self.numbers:
             parts.append(self.numbers.cost)
+        if self.idle:
+            parts += [counter_cells(self.tiling.tiles), look_ups(self.idle * self.output.domain.bits)]
         flags = 1 + self.row.latency
         parts += [lone_registers(flags), registered_cells(flags + 6)]
         return Resources.total(parts)
@@ -251,9 +258,20 @@ class MatrixVector(LayerUnit):
         valid = delayed(core, take, 1 + self.row.latency)
         ends = delayed(core, take & row_ends, self.latency)
         results = self._rows(core, weights.data, valid[-2], ends[: len(valid)])
-        m.d.comb += [self.o.valid.eq(ends[-1]), self.o.payload.eq(results)]
+        m.d.comb += [self.o.valid.eq(ends[-1]), self.o.payload.eq(self._hidden(core, results, ends[-1]))]
         m.submodules.core = EnableInserter(advance)(core)
         return m
+
+    def _hidden(self, core: Module, results: Value, given: Signal) -> Value:
+        """Results of a group of rows, with zeros for those that are none; ``given`` tells that one is offered."""
+        if not self.idle:
+            return results
+        group = Signal(range(self.tiling.tiles))
+        last = group == self.tiling.tiles - 1
+        with core.If(given):
+            core.d.sync += group.eq(Mux(last, 0, group + 1))
+        real = (self.folding.pe - self.idle) * self.output.domain.bits
+        return Cat(results[:real], Mux(last, 0, results[real:]))
 
     def _rows(self, core: Module, words: Signal, summed: Signal, ends: list[Signal]) -> Cat:
         """Processing elements, told when a beat's sum is there; ``ends`` tells it of rows' last beats."""
