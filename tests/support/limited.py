@@ -1,0 +1,33 @@
+"""Reading a model file in a process of its own, with little time and memory."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+
+LIMITED = """
+import re, resource, sys
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
+from icepop.compiler.errors import ModelError
+from icepop.compiler.frontend import load_graph
+try:
+    load_graph(Path(sys.argv[1]))
+except ModelError as error:
+    print(error)
+peak = int(re.search("VmHWM:[^0-9]*([0-9]+)", Path("/proc/self/status").read_text())[1])  # without the parent's
+sys.exit(0 if peak < 1 << 20 else f"took {peak} KiB")
+"""
+
+
+def refusal(model: onnx.ModelProto, folder: Path) -> str:
+    """The one line in which a file is refused, within 10 s of processor time and 1 GiB; empty if it is read."""
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    result = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.splitlines()) <= 1, result.stdout
+    return result.stdout.strip()
