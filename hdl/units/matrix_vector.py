@@ -68,7 +68,8 @@ class MatrixVector(LayerUnit):
     Raises
     ------
     PlanError
-        The folding divides no group evenly, its encoding cannot hold the weights, or inputs cannot be held still.
+        The folding has more lanes than the layer or divides no group evenly, its encoding cannot hold the weights, or
+        inputs cannot be held still.
 
     Notes
     -----
@@ -81,6 +82,11 @@ class MatrixVector(LayerUnit):
         self.accumulators = span.results[0].integers
         super().__init__([Beats.of(span.input, folding.simd)], Beats.of(span.result, folding.pe))
         self.tiling = tiling = Tiling.of(self.op, span.input.shape, folding.pe, folding.simd)
+        if tiling.pe > tiling.rows or tiling.simd > tiling.channels:
+            raise PlanError(
+                f"layer '{self.op.name}' cannot be folded {folding}: pe must be 1 to {tiling.rows} and simd 1 to "
+                f"{tiling.channels}"
+            )
         if tiling.groups > 1 and (tiling.rows % tiling.pe or tiling.channels % tiling.simd):
             raise PlanError(
                 f"layer '{self.op.name}' cannot be folded {folding}: pe must divide the {tiling.rows} rows and simd "

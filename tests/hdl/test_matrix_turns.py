@@ -61,3 +61,11 @@ def test_a_layer_without_a_threshold_is_not_summed_in_turns() -> None:
     )
     with says(PlanError, message):
         MatrixVector(span_of(dense(9, (24,), BIPOLAR, BIPOLAR)), Folding(3, 2, buffer="sums"))
+
+
+def test_no_lane_is_idle_all_the_time() -> None:
+    message = "layer 'layer' cannot be folded 3x6: pe must be 1 to 6 and simd 1 to 5"
+    with says(PlanError, message):
+        MatrixVector(span_of(NETWORKS[2]), Folding(3, 6))
+    with says(PlanError, "layer 'layer' cannot be folded 7x1: pe must be 1 to 6 and simd 1 to 5"):
+        MatrixVector(span_of(NETWORKS[2]), Folding(7, 1))
