@@ -55,7 +55,7 @@ def test_golden_equals_qonnx_and_torch_on_every_test_image(trained: TrainResult,
 def test_hardware_equals_golden_on_real_images(trained: TrainResult, file: Path) -> None:
     network = load_network(file)
     codes = network.graph.run(trained.data.test.x[:6])[network.start]
-    plan = make_plan(network, unit_library(), BOARD.name, BOARD.for_accelerator, 100)
+    plan = make_plan(network, unit_library(), BOARD.name, BOARD.for_accelerator(network.ends()[0]), 100)
     report = simulate(Accelerator(network.lowered, plan, taps=True), codes)
     assert (report.exact, report.mismatch, report.as_planned) == (6, None, True)
 
@@ -63,6 +63,6 @@ def test_hardware_equals_golden_on_real_images(trained: TrainResult, file: Path)
 def test_an_image_goes_through_the_serial_pins(trained: TrainResult, file: Path) -> None:
     network = load_network(file)
     codes = network.graph.run(trained.data.test.x[:1])[network.start]
-    plan = make_plan(network, unit_library(), BOARD.name, BOARD.for_accelerator, 400)
+    plan = make_plan(network, unit_library(), BOARD.name, BOARD.for_accelerator(network.ends()[0]), 400)
     answer = through_pins(Accelerator(network.lowered, plan), codes, 6e6, 1_000_000)
     assert np.array_equal(answer, network.answer(codes))
