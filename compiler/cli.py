@@ -87,7 +87,7 @@ def train(
                 Lut4Config.named(net, data=data, seed=seed, sweeps=epochs),
                 lambda done, count: report("training sweeps", done, count),
             )
-            save_net(result.net, output)
+            save_net(result.model, output)
     if save_test is not None:
         result.data.save_test(save_test)
     who = "torch" if net == "mlp" else "numpy"
