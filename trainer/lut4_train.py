@@ -83,7 +83,7 @@ class Lut4Config:
         """
         match = re.fullmatch(r"lut4:([1-9]\d{0,5})", net)
         if match is None:
-            raise IcepopError(f"a network must be mlp or lut4:VOTERS, such as lut4:150, not '{net}'")
+            raise IcepopError(f"a network must be mlp, cnn or lut4:VOTERS, such as lut4:150, not '{net}'")
         config = Lut4Config(data=data, voters=int(match[1]), seed=seed)
         return config if sweeps is None else replace(config, sweeps=sweeps)
 

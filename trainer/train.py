@@ -13,8 +13,8 @@ from icepop.trainer.augment import Augmentation
 from icepop.trainer.config import TrainConfig
 from icepop.trainer.data import Dataset, Part, load
 from icepop.trainer.distill import Teacher, soft_cross_entropy
-from icepop.trainer.layers import KBitInput, QuantLinear, Thermometer
-from icepop.trainer.models import Encoder, Mlp, MlpSpec
+from icepop.trainer.layers import KBitInput, QuantProduct, Thermometer
+from icepop.trainer.models import Encoder, NetSpec, QuantNet
 from icepop.trainer.prune import Pruned
 from icepop.trainer.trained import Trained, trained
 
@@ -51,7 +51,7 @@ class Epoch:
     val_accuracy: float | None
 
 
-def train(config: TrainConfig, progress: Callable[[Epoch], None] = lambda epoch: None) -> Trained[Mlp]:
+def train(config: TrainConfig, progress: Callable[[Epoch], None] = lambda epoch: None) -> Trained[QuantNet]:
     """Train a network.
 
     Parameters
@@ -69,7 +69,7 @@ def train(config: TrainConfig, progress: Callable[[Epoch], None] = lambda epoch:
     data = load(config.data)
     count = config.epochs * (2 if config.refit else 1)
 
-    def fit_to(part: Part, again: bool) -> Mlp:
+    def fit_to(part: Part, again: bool) -> QuantNet:
         def report(number: int, loss: float, model: nn.Module) -> None:
             seen = None if again else accuracy(model, data.val)
             progress(Epoch(number + config.epochs * again, count, loss, seen))
@@ -79,13 +79,14 @@ def train(config: TrainConfig, progress: Callable[[Epoch], None] = lambda epoch:
     return trained(data, config.refit, fit_to, accuracy)
 
 
-def train_on(part: Part, data: Dataset, config: TrainConfig, report: Report) -> Mlp:
+def train_on(part: Part, data: Dataset, config: TrainConfig, report: Report) -> QuantNet:
     """New network, trained on one part of the data; what is random depends on the seed alone."""
     change: Change = Augmentation(data.shape, data.peak) if config.augment else nn.Identity()
     with reproducible(config.seed):
         loss = new_loss(part, data, config, change)
-        spec = MlpSpec(data.features, data.classes, config.hidden, config.weights, config.activations, config.sparsity)
-        model = Mlp(spec, new_encoder(data, config))
+        sizes = (data.shape, data.classes, config.hidden, config.channels)
+        spec = NetSpec(*sizes, config.weights, config.activations, config.sparsity)
+        model = QuantNet(spec, new_encoder(data, config))
         fit(model, loss, part, config, change, report)
     model.settle(torch.from_numpy(part.x[:SETTLE_SAMPLES]))
     return model
@@ -96,7 +97,7 @@ def fit(model: nn.Module, loss: Loss, part: Part, config: TrainConfig, change: C
     x, y = torch.from_numpy(part.x), torch.from_numpy(part.y)
     batch = min(config.batch, len(x))
     steps = len(x) // batch
-    layers = [module for module in model.modules() if isinstance(module, QuantLinear)]
+    layers = [module for module in model.modules() if isinstance(module, QuantProduct)]
     masks = [module for module in model.modules() if isinstance(module, Pruned)]
     optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs * steps)

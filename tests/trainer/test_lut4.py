@@ -187,5 +187,5 @@ def test_what_cannot_be_trained_is_refused(change: dict[str, object], message: s
 def test_words_of_the_command_line() -> None:
     assert Lut4Config.named("lut4:70", "digits", 3, None) == Lut4Config(voters=70, seed=3)
     assert Lut4Config.named("lut4:70", "digits", 3, 2).sweeps == 2
-    with says(IcepopError, "a network must be mlp or lut4:VOTERS, such as lut4:150, not 'lut4'"):
+    with says(IcepopError, "a network must be mlp, cnn or lut4:VOTERS, such as lut4:150, not 'lut4'"):
         Lut4Config.named("lut4", "digits", 0, None)
