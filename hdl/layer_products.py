@@ -54,7 +54,9 @@ def worthwhile(found: Sequence[Product]) -> list[Product]:
     return [product for _, _, product in kept]
 
 
-def shared_cost(product: Product, table: NDArray[np.bool_], weights: IntArray, pitch: int) -> Resources:
+def shared_cost(
+    product: Product, table: NDArray[np.bool_], weights: IntArray, inputs: IntArray, pitch: int
+) -> Resources:
     """Memory in LUTs, products and sums of some rows whose memory is so shallow that synthesis sees through it.
 
     It finds equal columns, products of a lane that are always equal, and terms that are always 0.
@@ -67,19 +69,20 @@ def shared_cost(product: Product, table: NDArray[np.bool_], weights: IntArray, p
         The memory.
     weights : int64 array (words, rows, lanes)
         What it holds.
+    inputs : int64 array (rows, lanes)
+        Number of the activation that each lane reads.
     pitch : int
         Bits that are summed between two registers.
     """
     rows = weights.shape[1]
     memory = lut_memory_cost(len(table), varying_columns(table))
     if product.bits == product.lanes:
-        lanes = np.tile(np.arange(product.lanes), rows)
-        gates = min(distinct(lanes, table ^ table[:1]) + product.lanes, table.shape[1])
+        gates = min(distinct(inputs.reshape(-1), table ^ table[:1]) + len(np.unique(inputs)), table.shape[1])
         products = registered_cells(product.cost.cells // product.lanes) * gates
         return Resources.total([memory, products, known_sum(product.shifts, pitch)[1] * rows])
     literals = product.literals(weights).reshape(*weights.shape, -1)
     live = literals.any(axis=0).reshape(rows, -1)
-    keys = np.broadcast_to(np.arange(product.lanes)[:, None], literals.shape[1:])
+    keys = np.broadcast_to(inputs[..., None], literals.shape[1:])
     gates = len(np.unique(np.concatenate([keys[None], literals])[:, literals.any(axis=0)], axis=1).T)
     products = registered_cells(round(product.cost.cells * gates / len(product.shifts)))
     adder = BitSum(product.shifts, pitch)

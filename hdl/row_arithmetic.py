@@ -56,6 +56,8 @@ class RowArithmetic:
         What follows.
     turning : bool
         Whether each beat meets all groups of rows before the next one comes.
+    apart : bool
+        Whether each row of a group has activations of its own.
     """
 
     product: Product
@@ -65,14 +67,23 @@ class RowArithmetic:
     accumulators: Domain
     threshold: Threshold | None
     turning: bool = False
+    apart: bool = False
 
     @staticmethod
     def of(
-        span: Span, product: Product, tiling: Tiling, folding: Folding, width: int, turning: bool = False
+        span: Span,
+        product: Product,
+        tiling: Tiling,
+        folding: Folding,
+        width: int,
+        *,
+        turning: bool = False,
+        apart: bool = False,
     ) -> "RowArithmetic":
         """Arithmetic of a layer, and of the threshold if the span has one."""
         threshold = span.ops[1] if len(span.ops) > 1 and isinstance(span.ops[1], Threshold) else None
-        return RowArithmetic(product, tiling, folding, width, span.results[0].integers, threshold, turning)
+        accumulators = span.results[0].integers
+        return RowArithmetic(product, tiling, folding, width, accumulators, threshold, turning, apart)
 
     @cached_property
     def sums(self) -> RowSums:
@@ -145,12 +156,14 @@ class RowArithmetic:
 
     @property
     def products_cost(self) -> Resources:
-        """Weights, products and their sums, of rows that have activations in common."""
+        """Weights, products and their sums."""
         product, pitch = self.product, self.folding.pitch or PITCH
         if self.tiling.words > LUT_DEPTH:
             return self.weights_cost + (product.cost + known_sum(product.shifts, pitch)[1]) * len(self.lanes)
         table = unpack_words(self.words, len(self.lanes) * product.bits, 1).astype(bool)
-        return shared_cost(product, table, self._tiled[:, self.lanes], pitch)
+        lanes = np.arange(product.lanes)
+        inputs = lanes + np.arange(len(self.lanes))[:, None] * (product.lanes if self.apart else 0)
+        return shared_cost(product, table, self._tiled[:, self.lanes], inputs, pitch)
 
     @property
     def _tiled(self) -> IntArray:

@@ -9,10 +9,8 @@ from amaranth import Module, Value
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.types import Domain
-from icepop.hdl.bit_sum import PITCH
 from icepop.hdl.layer_products import chosen, worthwhile
 from icepop.hdl.pipeline import delayed
-from icepop.hdl.processing import known_sum
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.registry import matching
 from icepop.hdl.row_arithmetic import RowArithmetic, single, weight_places
@@ -75,7 +73,7 @@ class DepthwiseConv(WindowLanes):
     def arithmetic(self) -> RowArithmetic:
         """What is computed of the taps."""
         product = chosen(products(self.op, self.domain), self.folding.encoding, self.op.name)
-        return RowArithmetic.of(self.span, product, self.tiling, self.folding, self.domain.bits)
+        return RowArithmetic.of(self.span, product, self.tiling, self.folding, self.domain.bits, apart=True)
 
     @property
     def latency(self) -> int:
@@ -85,9 +83,8 @@ class DepthwiseConv(WindowLanes):
     @cached_property
     def cost(self) -> Resources:
         """Everything that `elaborate` makes."""
-        arithmetic, product = self.arithmetic, self.arithmetic.product
-        parts = [self.source.cost, counter_cells(self.tiling.words), arithmetic.weights_cost, arithmetic.rows_cost]
-        parts.append((product.cost + known_sum(product.shifts, self.folding.pitch or PITCH)[1]) * len(arithmetic.lanes))
+        arithmetic = self.arithmetic
+        parts = [self.source.cost, counter_cells(self.tiling.words), arithmetic.products_cost, arithmetic.rows_cost]
         if not arithmetic.target_bits:
             parts.append(self.masking)
         flags = 1 + arithmetic.row.latency

@@ -122,7 +122,8 @@ class MatrixVector(LayerUnit):
         """What is computed of the beats."""
         found = products(self.op, self.type.shape, self.type.integers, self.folding.simd)
         product = chosen(found, self.folding.encoding, self.op.name)
-        return RowArithmetic.of(self.span, product, self.tiling, self.folding, self.input.width, self.turning)
+        width, turning = self.input.width, self.turning
+        return RowArithmetic.of(self.span, product, self.tiling, self.folding, width, turning=turning)
 
     @cached_property
     def timing(self) -> Timing:
