@@ -135,7 +135,7 @@ def row(name: str, model: Path, test: Images, samples: int, board: Board, folder
     """Plan, prove, build and print one network."""
     network = load_network(model, INPUT)
     started = process_time()
-    plan = make_plan(network, unit_library(), board.name, board.for_accelerator)
+    plan = make_plan(network, unit_library(), board.name, board.for_accelerator(network.ends()[0]))
     seconds = process_time() - started
     accuracy = proved(network, plan, test, samples)
     clock, planned = choose_clock(board, None), plan.cost

@@ -95,7 +95,7 @@ def main(
             start = process_time()
             net = train_on(data.train, data, replace(config, seed=seed), lambda done: None)
             seconds = process_time() - start
-            right = net.accuracy(data.test.x, data.test.y)
+            right = net.accuracy(data.test)
             kind, number = name.split()
             found[kind].append(right)
             print(f"{count} voters, {name}: test {right:.2%}, {seconds:.0f} s of processor time", flush=True)

@@ -73,7 +73,7 @@ def main(
     """Print the figures of a network's plan."""
     target = find(board)
     network = load_network(model, None, plan)
-    made = make_plan(network, unit_library(), target.name, target.for_accelerator, interval, plan)
+    made = make_plan(network, unit_library(), target.name, target.for_accelerator(network.ends()[0]), interval, plan)
     chosen = choose_clock(target, None if clock is None else clock * 1e6)
     accelerator = Accelerator(network.lowered, made)
     fmax = None

@@ -87,7 +87,7 @@ def train(
                 Lut4Config.named(net, data=data, seed=seed, sweeps=epochs),
                 lambda done, count: report("training sweeps", done, count),
             )
-            save_net(result.net, output)
+            save_net(result.model, output)
     if save_test is not None:
         result.data.save_test(save_test)
     who = "torch" if net == "mlp" else "numpy"
@@ -386,7 +386,7 @@ def planned(network: Network, board: str, wishes: Wishes, unbounded: str = "") -
         if not 0 < wishes.fps <= hz:
             raise IcepopError(f"--fps must be above 0 and at most {hz:g}, the clock in Hz, not {wishes.fps:g}")
         interval = int(hz // wishes.fps)
-    budget = target.for_accelerator
+    budget = target.for_accelerator(network.ends()[0])
     if unbounded:
         budget = replace(budget, **{unbounded: ENDLESS})
     return make_plan(network, unit_library(), target.name, budget, interval, wishes.saved, wishes.max_lut)
@@ -405,7 +405,7 @@ def reasons(network: Network, board: str, plan: Plan, wishes: Wishes) -> list[st
     hz = choose_clock(target, None if wishes.clock_mhz is None else wishes.clock_mhz * 1e6).actual_hz
     source, result = (line_order(type) for type in network.ends())
     rates = hz / plan.interval, link_rate(source, result, target.baud)
-    return explain(plan, target.for_accelerator, fastest, relaxed, *rates)
+    return explain(plan, target.for_accelerator(network.ends()[0]), fastest, relaxed, *rates)
 
 
 def run(arguments: list[str]) -> int:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from icepop.compiler.flow import Node
 from icepop.compiler.layers import Layer, Unit, UnitLibrary
 from icepop.compiler.plan import Feed, Folding, Plan, Stage
-from icepop.compiler.schedule import Node, Schedule, Standstill, schedule
+from icepop.compiler.schedule import Schedule, Standstill, schedule
 from icepop.compiler.types import Beats
 
 ONE_SAMPLE = 1

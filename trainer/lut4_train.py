@@ -14,13 +14,16 @@ from icepop.compiler.ops.lut_vote import INPUTS
 from icepop.trainer.augment import Augmentation
 from icepop.trainer.data import Dataset, Part, load
 from icepop.trainer.lut4 import LutNet, Thermometer
-from icepop.trainer.lut4_descent import Descent, Sample, Voters
+from icepop.trainer.lut4_descent import Descent, Sample, random_voters
 from icepop.trainer.train import reproducible
+from icepop.trainer.trained import Trained, trained
 
 MAX_BITS, MAX_THRESHOLDS = 1600, 7
 """Bits and thresholds that are chosen by default at most."""
 RAREST = 0.01
 """Bits of which one value is rarer than this are dropped."""
+WIDEST = 150.0
+"""Logits of a class at most, so that float32 holds their exponentials."""
 
 CHANGES = {"shift": 0.075, "rotate": 12.0, "scale": 0.1, "shear": 0.1, "gain": 0.08, "noise": 0.0}
 """Largest changes of a copy; on an 8x8 image, the shift is 0.6 pixels."""
@@ -44,7 +47,7 @@ class Lut4Config:
     samples : int
         Samples of one sweep, originals and changed copies, at most.
     window : int
-        Samples of a sweep, drawn for each voter, that candidates for its inputs are compared on.
+        Samples of a sweep that candidates for a voter's inputs are compared on; those far from their label.
     share : float
         Share of the loss, 0 to 1, that is the original samples'; the changed copies' is the rest.
     spread : float
@@ -101,33 +104,11 @@ class Lut4Config:
             raise IcepopError(f"{name} must be {what}, not {getattr(self, name)}")
 
 
-@dataclass(frozen=True, eq=False)
-class Lut4Result:
-    """A trained network and how good it is.
-
-    Parameters
-    ----------
-    net : LutNet
-        The network.
-    data : Dataset
-        What it was trained and measured on.
-    val_accuracy : float
-        Share of the validation part that is right, 0 to 1, of the network that never saw it.
-    test_accuracy : float
-        Share of the test part that is right, of ``net``; measured once, here.
-    """
-
-    net: LutNet
-    data: Dataset
-    val_accuracy: float
-    test_accuracy: float
-
-
 Progress = Callable[[int, int], None]
 """Called with the sweeps done and to do."""
 
 
-def train(config: Lut4Config, progress: Progress = lambda done, count: None) -> Lut4Result:
+def train(config: Lut4Config, progress: Progress = lambda done, count: None) -> Trained[LutNet]:
     """Train a network.
 
     Raises
@@ -137,11 +118,11 @@ def train(config: Lut4Config, progress: Progress = lambda done, count: None) -> 
     """
     data = load(config.data)
     count = config.sweeps * (2 if config.refit else 1)
-    net = train_on(data.train, data, config, lambda done: progress(done, count))
-    val_accuracy = net.accuracy(data.val.x, data.val.y)
-    if config.refit:
-        net = train_on(data.fitting, data, config, lambda done: progress(config.sweeps + done, count))
-    return Lut4Result(net, data, val_accuracy, net.accuracy(data.test.x, data.test.y))
+
+    def fit_to(part: Part, again: bool) -> LutNet:
+        return train_on(part, data, config, lambda done: progress(done + config.sweeps * again, count))
+
+    return trained(data, config.refit, fit_to, LutNet.accuracy)
 
 
 def train_on(part: Part, data: Dataset, config: Lut4Config, report: Callable[[int], None]) -> LutNet:
@@ -155,13 +136,14 @@ def train_on(part: Part, data: Dataset, config: Lut4Config, report: Callable[[in
     change = Augmentation(data.shape, data.peak, **CHANGES) if config.augment else None
     rng = np.random.default_rng(config.seed)
     with reproducible(config.seed), threadpool_limits(1):
-        voters = Voters.random(data.classes, each, len(encoder), rng)
+        voters = random_voters(data.classes, each, len(encoder), rng)
+        alpha = min(config.spread / config.voters**0.5, WIDEST / each)
         for number in range(1, config.sweeps + 1):
             x, y, weights = drawn(part, config, change, rng)
             sample = Sample(encoder.bits(x), y, weights)
-            Descent(voters, sample, config.spread / config.voters**0.5, config.window).sweep(rng)
+            Descent(voters, sample, alpha, config.window, rng).sweep()
             report(number)
-    return LutNet(data.features, encoder, voters.index, voters.tables)
+    return LutNet(data.features, encoder, voters)
 
 
 def levels(data: Dataset, thresholds: int | tuple[float, ...]) -> NDArray[np.float32]:

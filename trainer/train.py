@@ -16,6 +16,7 @@ from icepop.trainer.distill import Teacher, soft_cross_entropy
 from icepop.trainer.layers import KBitInput, QuantLinear, Thermometer
 from icepop.trainer.models import Encoder, Mlp, MlpSpec
 from icepop.trainer.prune import Pruned
+from icepop.trainer.trained import Trained, trained
 
 EVALUATION_BATCH = 4096
 SETTLE_SAMPLES = 10_000
@@ -50,29 +51,7 @@ class Epoch:
     val_accuracy: float | None
 
 
-@dataclass(frozen=True, eq=False)
-class TrainResult:
-    """A trained network and how good it is.
-
-    Parameters
-    ----------
-    model : Mlp
-        In evaluation mode.
-    data : Dataset
-        What it was trained and measured on.
-    val_accuracy : float
-        Share of the validation part that is right, 0 to 1, of the network that never saw it.
-    test_accuracy : float
-        Share of the test part that is right, of ``model``; measured once, here.
-    """
-
-    model: Mlp
-    data: Dataset
-    val_accuracy: float
-    test_accuracy: float
-
-
-def train(config: TrainConfig, progress: Callable[[Epoch], None] = lambda epoch: None) -> TrainResult:
+def train(config: TrainConfig, progress: Callable[[Epoch], None] = lambda epoch: None) -> Trained[Mlp]:
     """Train a network.
 
     Parameters
@@ -90,17 +69,14 @@ def train(config: TrainConfig, progress: Callable[[Epoch], None] = lambda epoch:
     data = load(config.data)
     count = config.epochs * (2 if config.refit else 1)
 
-    def first(number: int, loss: float, model: nn.Module) -> None:
-        progress(Epoch(number, count, loss, accuracy(model, data.val)))
+    def fit_to(part: Part, again: bool) -> Mlp:
+        def report(number: int, loss: float, model: nn.Module) -> None:
+            seen = None if again else accuracy(model, data.val)
+            progress(Epoch(number + config.epochs * again, count, loss, seen))
 
-    def second(number: int, loss: float, model: nn.Module) -> None:
-        progress(Epoch(config.epochs + number, count, loss, None))
+        return train_on(part, data, config, report)
 
-    model = train_on(data.train, data, config, first)
-    val_accuracy = accuracy(model, data.val)
-    if config.refit:
-        model = train_on(data.fitting, data, config, second)
-    return TrainResult(model, data, val_accuracy, accuracy(model, data.test))
+    return trained(data, config.refit, fit_to, accuracy)
 
 
 def train_on(part: Part, data: Dataset, config: TrainConfig, report: Report) -> Mlp:

@@ -13,6 +13,7 @@ from networks import binary_mlp
 
 from icepop.compiler.chains import Stream
 from icepop.compiler.errors import PlanError
+from icepop.compiler.flow import Node
 from icepop.compiler.graph import Graph
 from icepop.compiler.layers import Unit, UnitLibrary
 from icepop.compiler.ops.argmax import ArgMax
@@ -23,7 +24,7 @@ from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.ops.window import Window
 from icepop.compiler.plan import Folding, Plan, Resources, Span
-from icepop.compiler.schedule import Node, schedule
+from icepop.compiler.schedule import schedule
 from icepop.compiler.search import EBR_PRICE, FILL, Goal, search
 from icepop.compiler.timing import Inlet, Timing, streaming
 from icepop.compiler.types import BIPOLAR, Beats, Domain, TensorType

@@ -27,7 +27,7 @@ def accelerators(need, tmp_path_factory):
         path = tmp_path_factory.mktemp("models") / f"{name}.onnx"
         onnx.save(export(network, "torchscript"), path)
         loaded = load_network(path, "uint8/255")
-        plan = make_plan(loaded, unit_library(), board.name, board.for_accelerator)
+        plan = make_plan(loaded, unit_library(), board.name, board.for_accelerator(loaded.ends()[0]))
         found[name] = Accelerator(loaded.lowered, plan, taps=True)
     verilator_cpp.prepare(list(found.values()))
     return found

@@ -12,7 +12,8 @@ from qonnx_file import executed
 from icepop.trainer.config import TrainConfig
 from icepop.trainer.export import build, save
 from icepop.trainer.models import Mlp
-from icepop.trainer.train import TrainResult, train
+from icepop.trainer.train import train
+from icepop.trainer.trained import Trained
 
 KINDS: dict[str, dict[str, Any]] = {
     "digits": {},
@@ -27,7 +28,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def digits() -> TrainResult:
+def digits() -> Trained[Mlp]:
     return train(TrainConfig(epochs=10, refit=False))
 
 
@@ -61,7 +62,7 @@ def test_qonnx_executes_the_file_to_the_same_bits(kind: str) -> None:
     assert np.array_equal(tensors["logits"], logits)
 
 
-def test_names_become_the_layers_of_plans(digits: TrainResult) -> None:
+def test_names_become_the_layers_of_plans(digits: Trained[Mlp]) -> None:
     model = build(digits.model)
     assert [(node.name, node.op_type) for node in model.graph.node] == [
         ("encode_split", "Reshape"),
@@ -78,7 +79,7 @@ def test_names_become_the_layers_of_plans(digits: TrainResult) -> None:
     ]
 
 
-def test_header(digits: TrainResult) -> None:
+def test_header(digits: Trained[Mlp]) -> None:
     model = build(digits.model)
     onnx.checker.check_model(model)
     assert {opset.domain: opset.version for opset in model.opset_import} == {"": 13, "qonnx.custom_op.general": 1}
@@ -90,7 +91,7 @@ def test_header(digits: TrainResult) -> None:
     assert shapes == {"x": ["N", 64], "logits": ["N", 10]}
 
 
-def test_tensors_are_the_models_to_the_bit(digits: TrainResult) -> None:
+def test_tensors_are_the_models_to_the_bit(digits: Trained[Mlp]) -> None:
     model = build(digits.model)
     tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     block = digits.model.hidden[0]
@@ -122,7 +123,7 @@ def test_k_bit_quantizers_state_their_grid() -> None:
     assert grid("act1") == ("qonnx.custom_op.general", 0.5, 0, 2, rounded(0, 0))
 
 
-def test_any_runtime_executes_the_encoder(digits: TrainResult) -> None:
+def test_any_runtime_executes_the_encoder(digits: Trained[Mlp]) -> None:
     model = onnx.shape_inference.infer_shapes(build(digits.model))
     encoder = onnx.utils.Extractor(model).extract_model(["x"], ["encode_out"])
     session = onnxruntime.InferenceSession(encoder.SerializeToString())
@@ -138,7 +139,7 @@ def test_the_same_seed_writes_the_same_file(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_write_leaves_the_old_file(
-    digits: TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digits: Trained[Mlp], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "model.onnx"
     path.write_text("old")
