@@ -273,6 +273,14 @@ def test_pins_that_cannot_be(pins: dict[str, Folding], message: str) -> None:
         plan(**pins)
 
 
+@pytest.mark.parametrize("folding", [Folding(4, 3), Folding(3, 4)])
+def test_lanes_stay_within_a_pixel(folding: Folding) -> None:
+    pool = MaxPool("pool", ("x",), Window((2,), (2,), (0,), (0,), (1,)), np.ones(3, np.int64))
+    graph = Graph((Input("x", (), TensorType((3, 4), BIPOLAR)), pool))
+    with says(PlanError, f"layer 'pool' cannot be folded {folding}: pe must be 1 to 3 and simd 1 to 3"):
+        search(graph, "x", unit_library(), "board", UNBOUNDED, pins={"pool": folding})
+
+
 def test_gaps_at_the_ends() -> None:
     """Channels 3 by 2 leave the last lane of every second beat empty, which only streams between layers may have."""
     pool = MaxPool("pool", ("x",), Window((2,), (2,), (0,), (0,), (1,)), np.ones(3, np.int64))
