@@ -76,6 +76,7 @@ def main(
     samples: int = Lut4Config.samples,
     window: int = Lut4Config.window,
     share: float = Lut4Config.share,
+    elastic: float = Lut4Config.elastic,
     thresholds: int = Lut4Config.thresholds,
 ) -> None:
     """Print a line for each run, and means."""
@@ -88,6 +89,7 @@ def main(
             samples=samples,
             window=window,
             share=share,
+            elastic=elastic,
             thresholds=thresholds,
         )
         found: dict[str, list[float]] = {"seed": [], "split": []}

@@ -49,7 +49,10 @@ class Thermometer:
     def bits(self, x: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Bits (B, samples) of samples (samples, features); a bit's values lie side by side."""
         columns = np.ascontiguousarray(x.T)
-        return (columns[self.pixels] >= self.thresholds[:, None]).astype(np.uint8)
+        bits = np.empty((len(self), len(x)), np.bool_)
+        for row, pixel, threshold in zip(bits, self.pixels, self.thresholds, strict=True):
+            np.greater_equal(columns[pixel], threshold, out=row)
+        return bits.view(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,8 +25,11 @@ RAREST = 0.01
 WIDEST = 150.0
 """Logits of a class at most, so that float32 holds their exponentials."""
 
-CHANGES = {"shift": 0.075, "rotate": 12.0, "scale": 0.1, "shear": 0.1, "gain": 0.08, "noise": 0.0}
-"""Largest changes of a copy; on an 8x8 image, the shift is 0.6 pixels."""
+FEWEST_SAMPLES, MOST_SAMPLES = 25_000, 120_000
+"""Samples of a sweep that are chosen by default."""
+
+CHANGES = {"shift": 0.05, "rotate": 8.0, "scale": 0.07, "shear": 0.07, "gain": 0.08, "noise": 0.0}
+"""Largest changes of a copy."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Lut4Config:
     sweeps : int
         Visits of each voter.
     samples : int
-        Samples of one sweep, originals and changed copies, at most.
+        Samples of one sweep, originals and changed copies, at most. 0 takes twice the samples there are, within limits.
     window : int
         Samples of a sweep that candidates for a voter's inputs are compared on; those far from their label.
     share : float
@@ -56,6 +59,8 @@ class Lut4Config:
         Of voters, order and augmentation. On one machine, the same seed gives the same network.
     augment : bool
         Whether sweeps see randomly changed copies of the samples beside them.
+    elastic : float
+        Largest elastic change of a copy, in parts of the image's size.
     refit : bool
         Whether the network that is returned was trained once more, on training and validation part together.
     """
@@ -63,13 +68,14 @@ class Lut4Config:
     data: str = "digits"
     voters: int = 150
     thresholds: int | tuple[float, ...] = 0
-    sweeps: int = 12
-    samples: int = 25_000
+    sweeps: int = 8
+    samples: int = 0
     window: int = 8_000
     share: float = 0.3
     spread: float = 12.0
     seed: int = 0
     augment: bool = True
+    elastic: float = 0.0
     refit: bool = True
 
     @staticmethod
@@ -90,7 +96,7 @@ class Lut4Config:
     def __post_init__(self) -> None:
         self._need(self.voters > 0, "voters", "at least 1")
         self._need(self.sweeps > 0, "sweeps", "at least 1")
-        self._need(self.samples > 1, "samples", "at least 2")
+        self._need(self.samples >= 0 and self.samples != 1, "samples", "0 or at least 2")
         self._need(0 <= self.share <= 1, "share", "from 0 to 1")
         self._need(self.spread > 0, "spread", "greater than 0")
         if isinstance(self.thresholds, int):
@@ -133,7 +139,7 @@ def train_on(part: Part, data: Dataset, config: Lut4Config, report: Callable[[in
     encoder = Thermometer.of(part.x, levels(data, config.thresholds), RAREST)
     if len(encoder) < INPUTS:
         raise IcepopError(f"voters read {INPUTS} different bits, but the inputs give only {len(encoder)} that vary")
-    change = Augmentation(data.shape, data.peak, **CHANGES) if config.augment else None
+    change = Augmentation(data.shape, data.peak, elastic=config.elastic, **CHANGES) if config.augment else None
     rng = np.random.default_rng(config.seed)
     with reproducible(config.seed), threadpool_limits(1):
         voters = random_voters(data.classes, each, len(encoder), rng)
@@ -158,12 +164,13 @@ def drawn(
     part: Part, config: Lut4Config, change: Augmentation | None, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
     """Samples of one sweep, with labels and weights: originals, and changed copies of them, in random order."""
-    limit = config.samples if change is None else config.samples // 2
+    count = config.samples or min(max(FEWEST_SAMPLES, 2 * len(part)), MOST_SAMPLES)
+    limit = count if change is None else count // 2
     chosen = np.arange(len(part)) if len(part) <= limit else rng.choice(len(part), limit, replace=False)
     if change is None:
         rng.shuffle(chosen)
         return part.x[chosen], part.y[chosen], np.full(len(chosen), 1 / len(chosen))
-    copied = np.tile(chosen, (config.samples - len(chosen)) // len(chosen))
+    copied = np.tile(chosen, (count - len(chosen)) // len(chosen))
     copies = change(torch.from_numpy(part.x[copied])).numpy()
     parts = (chosen, config.share), (copied, 1 - config.share)
     weights = np.concatenate([np.full(len(part), share / len(part)) for part, share in parts])
