@@ -30,9 +30,7 @@ from icepop.boards.build import build
 from icepop.boards.clock import choose_baud, choose_clock
 from icepop.boards.registry import find
 from icepop.compiler.errors import PlanError
-from icepop.compiler.graph import Graph
-from icepop.compiler.ops.conv import Conv
-from icepop.compiler.plan import Plan, Stage
+from icepop.compiler.plan import Plan
 from icepop.compiler.project import Network, load_network, make_plan
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library
@@ -40,6 +38,7 @@ from icepop.sim.prove import simulate
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from convolutional_networks import KINDS
+from efficiency import convolution, efficiency
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Brevitas' own deprecations
@@ -101,21 +100,11 @@ def export(module: nn.Module, side: int, path: Path) -> None:
         export_qonnx(module, torch.zeros(1, 1, side, side), str(path), dynamo=False, opset_version=13)
 
 
-def efficiency(graph: Graph, stage: Stage) -> float | None:
-    """Products of a convolution that a cycle takes, over those it could take, away from borders; None without one."""
-    op = next((op for op in graph.ops if stage.ops and op.name == stage.ops[0]), None)
-    if not isinstance(op, Conv):
-        return None
-    pixels = int(np.prod(graph.types[op.name].shape[1:]))
-    lanes = stage.folding.pe * (1 if stage.unit == "DepthwiseConv" else stage.folding.simd)
-    return pixels * op.weights.size / (stage.interval * lanes)
-
-
 def say_stages(network: Network, plan: Plan) -> None:
     """A line for each convolution."""
     for stage in plan.stages:
-        share = efficiency(network.lowered, stage)
-        if share is not None:
+        if convolution(network.lowered, stage) is not None:
+            share = efficiency(network.lowered, stage)
             text = f"{stage.unit} {stage.folding}"
             print(f"    {stage.name:32s} {text:48s} {stage.interval:6d} cycles, efficiency {share:6.1%}")
 
@@ -135,7 +124,7 @@ def row(name: str, model: Path, test: Images, samples: int, board: Board, folder
     """Plan, prove, build and print one network."""
     network = load_network(model, INPUT)
     started = process_time()
-    plan = make_plan(network, unit_library(), board.name, board.for_accelerator)
+    plan = make_plan(network, unit_library(), board.name, board.for_accelerator(network.ends()[0]))
     seconds = process_time() - started
     accuracy = proved(network, plan, test, samples)
     clock, planned = choose_clock(board, None), plan.cost

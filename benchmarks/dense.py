@@ -38,7 +38,7 @@ def main(
     target = find(board)
     hz = choose_clock(target, None if clock is None else clock * 1e6).actual_hz
     network = load_network(model)
-    plan = make_plan(network, unit_library(), target.name, target.for_accelerator, interval)
+    plan = make_plan(network, unit_library(), target.name, target.for_accelerator(network.ends()[0]), interval)
     samples = read_samples(data).limited(limit)
     values = samples.codes(network.graph, network.start, False, network.format)
     found = simulate(Accelerator(network.lowered, plan), values, "verilator_cpp")

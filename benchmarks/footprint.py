@@ -29,7 +29,7 @@ def main(
     network = load_network(model)
     print("interval  latency  LUT4 planned/real  cells planned/real  error  EBR planned/real  Fmax MHz")
     for wanted in interval:
-        plan = make_plan(network, unit_library(), target.name, target.for_accelerator, wanted)
+        plan = make_plan(network, unit_library(), target.name, target.for_accelerator(network.ends()[0]), wanted)
         real = synthesize(Accelerator(network.lowered, plan), "accelerator", seed=seed)
         error = plan.cost.cells / real.cells - 1
         print(

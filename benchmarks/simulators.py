@@ -22,7 +22,8 @@ from icepop.compiler.types import IntArray
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library
 from icepop.sim.native.cache import VARIABLE
-from icepop.sim.prove import SimReport, simulate
+from icepop.sim.prove import simulate
+from icepop.sim.report import SimReport
 
 ALWAYS_THERE = "amaranth"
 
@@ -68,7 +69,7 @@ def main(
     """Print a row for each simulator."""
     target = find(board)
     network = load_network(model)
-    plan = make_plan(network, unit_library(), target.name, target.for_accelerator, interval)
+    plan = make_plan(network, unit_library(), target.name, target.for_accelerator(network.ends()[0]), interval)
     codes = images(network, data, limit)
     print(f"interval {plan.interval}, latency {plan.latency} cycles")
     print("simulator      images   exact     cycles  build s   run s  all s   cycles/s  times Amaranth's")

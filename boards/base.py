@@ -6,11 +6,19 @@ from dataclasses import astuple, dataclass
 from amaranth.build import Resource
 from amaranth.vendor import SiliconBluePlatform
 
+from icepop.boards.frame_receiver import payloads_cost
+from icepop.boards.link import line_order, sample_bytes
 from icepop.compiler.plan import Resources
+from icepop.compiler.types import TensorType
 
-LINK = Resources(lut4=440, ff=290, carry=70, cells=600, ebr=2)
-"""Set aside for serial link, UART, reset and LEDs, with some room. A sample of more than 249 bytes or wide input beats
-take more: an EBR for each further 512 bytes and a logic cell for each bit of a beat."""
+LINK = Resources(lut4=440, ff=290, carry=70, cells=600, ebr=1)
+"""Set aside for serial link, UART, reset and LEDs, with some room, but without the memory that requests wait in. Input
+beats of more than a few bits take a further logic cell for each bit."""
+
+
+def link_resources(sample: TensorType) -> Resources:
+    """What is set aside where samples are of this type."""
+    return LINK + payloads_cost(sample_bytes(line_order(sample)))
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Board:
     rgb: tuple[Resource, ...]
     programmer: str
 
-    @property
-    def for_accelerator(self) -> Resources:
-        """What the link leaves."""
-        return Resources(*(max(0, a - b) for a, b in zip(astuple(self.budget), astuple(LINK), strict=True)))
+    def for_accelerator(self, sample: TensorType) -> Resources:
+        """What the link leaves where samples are of this type."""
+        link = link_resources(sample)
+        return Resources(*(max(0, a - b) for a, b in zip(astuple(self.budget), astuple(link), strict=True)))

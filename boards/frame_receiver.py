@@ -1,20 +1,27 @@
 """`FrameReceiver`: keeps a request until all of it is known to be good."""
 
-from amaranth import Cat, Module, ResetInserter, Signal, unsigned
+from amaranth import Cat, Module, Mux, ResetInserter, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from icepop.boards.cobs_decoder import EVENT
 from icepop.boards.link import CRC, CRC_BYTES, HEADER_BYTES, WINDOW, Kind, Status
+from icepop.compiler.plan import Resources
+from icepop.hdl.memory import Ram, memory_cost
+
+
+def payloads_cost(payload: int) -> Resources:
+    """Cost of the memory that holds payloads of so many bytes."""
+    return memory_cost(WINDOW * payload, 8)
 
 
 class FrameReceiver(wiring.Component):
     """Check requests and hold up to `WINDOW` of them.
 
-    Bytes go into one half of a memory and, a bit a cycle, into the CRC. At a frame's end its status is known and the
-    frame waits at ``o`` with the memory's half; the next frame fills the other half meanwhile. ``o`` is transferred
+    Payloads go into one half of a memory, sequence numbers into registers, and all bytes, a bit a cycle, into the CRC.
+    The halves' bytes alternate, so that they take no more than what they hold. At a frame's end its status is known and
+    the frame waits at ``o`` with the memory's half; the next frame fills the other half meanwhile. ``o`` is transferred
     when whoever reads the memory is done with it. A frame that begins while both halves are taken is dropped without
     an answer; a host that keeps to the window never sees this.
 
@@ -40,9 +47,8 @@ class FrameReceiver(wiring.Component):
 
     def __init__(self, payload: int):
         self.payload = payload
-        self.length = HEADER_BYTES + payload + CRC_BYTES
-        # one spare address, so that a frame's end and its beginning differ modulo the size
-        self.bits = ceil_log2(self.length + 1)
+        # an address more than the payload has bytes: the sequence number's
+        self.bits = ceil_log2(payload + 1)
         super().__init__(
             {
                 "i": In(stream.Signature(EVENT)),
@@ -55,7 +61,9 @@ class FrameReceiver(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Positions count from -2, so that the payload starts at address 0."""
         m = Module()
-        position = Signal(self.bits, init=(1 << self.bits) - HEADER_BYTES)
+        # one more than a frame has bytes, so that its end and its beginning differ modulo the size
+        size = 1 << ceil_log2(HEADER_BYTES + self.payload + CRC_BYTES + 1)
+        position = Signal(range(size), init=size - HEADER_BYTES)
         written, read = Signal(2), Signal(2)
         statuses = [Signal(2, name=f"status{half}") for half in range(WINDOW)]
         fresh, dropping, too_long, right_kind = Signal(init=1), Signal(), Signal(), Signal()
@@ -97,20 +105,31 @@ class FrameReceiver(wiring.Component):
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += read.eq(read + 1)
 
-        m.submodules.frames = frames = Memory(
-            shape=unsigned(8), depth=WINDOW << self.bits, init=[], attrs={"ram_block": 1}
-        )
-        write, out = frames.write_port(), frames.read_port(domain="sync")
-        full = (written ^ read) == 0b10
-        m.d.comb += [
-            write.addr.eq(Cat(position, written[0])),
-            write.data.eq(self.i.payload.data),
-            write.en.eq(take & ~full),
-            out.addr.eq(Cat(self.address, read[0])),
-            out.en.eq(1),
-            self.data.eq(out.data),
-        ]
+        storing = Signal()
+        m.d.comb += storing.eq(take & ((written ^ read) != 0b10))
+        self._store(m, storing, position, written[0], read[0])
         return m
+
+    def _store(self, m: Module, storing: Signal, position: Signal, half: Value, reading: Value) -> None:
+        """Keep what comes in one half, and read the other one."""
+        sequences = [Signal(8, name=f"sequence{half}") for half in range(WINDOW)]
+        at_sequence = Signal()
+        with m.If(storing & (position == (1 << len(position)) - 1)):
+            for number, sequence in enumerate(sequences):
+                with m.If(half == number):
+                    m.d.sync += sequence.eq(self.i.payload.data)
+        m.d.sync += at_sequence.eq(self.address.all())
+
+        m.submodules.payloads = payloads = Ram(8, WINDOW * self.payload)
+        bits = len(payloads.address)
+        m.d.comb += [
+            payloads.write_address.eq(Cat(half, position)[:bits]),
+            payloads.write_data.eq(self.i.payload.data),
+            payloads.write_en.eq(storing & (position < self.payload)),
+            payloads.address.eq(Cat(reading, self.address)[:bits]),
+            payloads.en.eq(1),
+            self.data.eq(Mux(at_sequence, Cat(sequences).word_select(reading, 8), payloads.data)),
+        ]
 
     def _check(self, m: Module, take: Signal, finish: Signal) -> Signal:
         """Feed the CRC bit by bit; input waits meanwhile. Returns whether the frame so far ends in its CRC."""

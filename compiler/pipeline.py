@@ -1,22 +1,27 @@
 # amaranth: UnusedElaboratable=no
 """From chosen units to a plan: forks, the depths of their FIFOs, names, and the exact schedule of the whole."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from icepop.compiler.flow import Node
 from icepop.compiler.layers import Layer, Unit, UnitLibrary
-from icepop.compiler.plan import Feed, Folding, Plan, Stage
-from icepop.compiler.schedule import Node, Schedule, Standstill, schedule
+from icepop.compiler.pacing import paced
+from icepop.compiler.plan import Feed, Folding, Plan, Resources, Stage
+from icepop.compiler.schedule import Schedule, Standstill, schedule
 from icepop.compiler.types import Beats
 
-ONE_SAMPLE = 1
+PACED = 6
+"""Samples that are followed for the depths of FIFOs."""
+
+LATENCY = 2
+"""Cycles from a beat's way into a FIFO until it is offered behind it; it holds as many more."""
 
 READY_UNITS = 3
 """Units through which a ready may run in one cycle: about 50 MHz on UP5K."""
 
-QUEUE = 3
-"""Beats of a FIFO that ends such a run: as few as pass a beat a cycle."""
+QUEUE = LATENCY + 1
+"""Beats of the shallowest FIFO that passes a beat a cycle."""
 
 SAMPLES_HELD = 2
 """Samples that a FIFO may hold before it is no longer what a pipeline stands still for."""
@@ -106,21 +111,53 @@ class Draft:
                 runs[k] = []
             elif len(runs[k]) > READY_UNITS:
                 narrowest = min(runs[k][:-1], key=lambda each: self.units[each].output.width)
-                self._queue(narrowest, readers[Feed(self.stages[narrowest].name)])
+                name = self.stages[narrowest].name
+                self.queue(Feed(name), self.stages[readers[Feed(name)]].name)
                 return True
         return False
 
-    def _queue(self, source: int, reader: int) -> None:
+    def queue(self, feed: Feed, reader: str, depth: int = QUEUE) -> None:
         """FIFO between two stages, named after the first: a join has several stages before it."""
-        stage, beats = self.stages[reader], self.units[source].output
-        name, old = f"queue behind {self.stages[source].name}", Feed(self.stages[source].name)
-        unit, lanes = self.library.fork(beats, (QUEUE,)), Folding(beats.lanes, beats.lanes)
-        feeds = tuple(Feed(name) if feed == old else feed for feed in stage.feeds)
-        self.stages[reader] = replace(stage, feeds=feeds)
+        source, index = self.index(feed.stage), self.index(reader)
+        stage, beats = self.stages[index], self.units[source].output
+        name = f"queue behind {feed.stage}"
+        unit, lanes = self.library.fork(beats, (depth,)), Folding(beats.lanes, beats.lanes)
+        feeds = tuple(Feed(name) if old == feed else old for old in stage.feeds)
+        self.stages[index] = replace(stage, feeds=feeds)
         kind = type(unit).__name__
-        made = Stage(name, kind, (), lanes, unit.timing.interval, unit.cost, (old,), (QUEUE,))
-        self.stages.insert(reader, made)
-        self.units.insert(reader, unit)
+        made = Stage(name, kind, (), lanes, unit.timing.interval, unit.cost, (feed,), (depth,))
+        self.stages.insert(index, made)
+        self.units.insert(index, unit)
+
+    def hold(self, index: int, port: int, depth: int) -> None:
+        """Let an output of a fork hold so many beats."""
+        stage = self.stages[index]
+        depths = tuple(depth if k == port else old for k, old in enumerate(stage.depths))
+        unit = self.library.fork(self.units[index].inputs[0], depths)
+        self.units[index], self.stages[index] = unit, replace(stage, depths=depths, cost=unit.cost)
+
+    def index(self, name: str) -> int:
+        """Number of a stage."""
+        return next(k for k, stage in enumerate(self.stages) if stage.name == name)
+
+    @property
+    def cost(self) -> Resources:
+        """Sum over the stages."""
+        return Resources.total([stage.cost for stage in self.stages])
+
+    def plan(self, start: str, board: str, samples: int) -> Plan:
+        """The plan, with its exact interval and latency; FIFOs that are too shallow after all are made deeper."""
+        while True:
+            try:
+                found = self.run(depths_of(self), samples)
+                return Plan(board, start, tuple(self.stages), found.interval, found.latency)
+            except Standstill:
+                forks = [k for k, stage in enumerate(self.stages) if len(stage.depths) > 1]
+                if all(min(self.stages[k].depths) > SAMPLES_HELD * self.units[k].inputs[0].count for k in forks):
+                    raise
+                for k in forks:
+                    for port, depth in enumerate(self.stages[k].depths):
+                        self.hold(k, port, 2 * depth)
 
     def nodes(self, depths: Sequence[tuple[int | None, ...]]) -> list[Node]:
         """Network for the schedule, with these FIFOs."""
@@ -135,34 +172,32 @@ class Draft:
         return schedule(self.nodes(depths), self.units[0].inputs[0].count, self.units[-1].output.count, samples)
 
 
-def assemble(placed: Sequence[Placed], start: str, board: str, library: UnitLibrary, samples: int) -> Plan:
-    """Plan of a choice of units: every stage, every FIFO, and its exact interval and latency.
+def compose(placed: Sequence[Placed], library: UnitLibrary, even: bool = True) -> Draft:
+    """Stages for a choice of units, with forks and the depths of all FIFOs, but without a schedule.
 
     Parameters
     ----------
     placed : sequence of Placed
         In graph order.
-    start, board : str
-        For the plan.
     library : UnitLibrary
         Makes the forks.
-    samples : int
-        How many samples the schedule follows.
+    even : bool
+        Whether stages get FIFOs too where beats come in bursts that hold up what is before.
     """
     draft = Draft(library)
     readers: dict[str, int] = {}
     for each in placed:
         for source in each.layer.sources:
             readers[source] = readers.get(source, 0) + 1
+    start = placed[0].layer.sources[0]
     draft.give(start, Feed(), placed[0].unit.inputs[0], readers[start])
     for each in placed:
         feed = draft.place(each)
         draft.give(each.layer.result, feed, each.unit.output, readers.get(each.layer.result, 0))
     while draft.ease():
         pass
-    forked = any(len(stage.depths) > 1 for stage in draft.stages)
-    result = deepened(draft, samples) if forked else draft.run(depths_of(draft), samples)
-    return Plan(board, start, tuple(draft.stages), result.interval, result.latency)
+    deepen(draft, even)
+    return draft
 
 
 def unbuffered(unit: Unit) -> bool:
@@ -170,81 +205,40 @@ def unbuffered(unit: Unit) -> bool:
     return any(inlet.capacity == 0 for inlet in unit.timing.inlets)
 
 
-def depths_of(draft: Draft) -> list[tuple[int | None, ...]]:
-    """FIFOs as the stages say."""
-    return [stage.depths for stage in draft.stages]
-
-
-def deepened(draft: Draft, samples: int) -> Schedule:
-    """Give every FIFO the depth that the schedule needs; returns the schedule with them.
-
-    Of the branches of a fork, the one that reaches their join last sets the pace, and needs no more than a place for
-    each cycle that a beat takes through its FIFO, but where the join takes much of another branch first. The others
-    hold what comes until then.
-    """
-    endless = [tuple(None for _ in stage.depths) for stage in draft.stages]
-    first = draft.run(endless, ONE_SAMPLE)
-    forks = [index for index, stage in enumerate(draft.stages) if len(stage.depths) > 1]
-    last = {index: slowest(draft, index, first) for index in forks}
-    shallow = {index: draft.units[index].timing.latency + 1 for index in last}
-    needed = flowing(draft, last, shallow, samples).depths
-    for index in forks:
-        stage, unit = draft.stages[index], draft.units[index]
-        depths = tuple(max(shallow[index], depth) for depth in needed[index])
-        fork = draft.library.fork(unit.inputs[0], depths)
-        draft.units[index] = fork
-        draft.stages[index] = replace(stage, depths=depths, cost=fork.cost)
-    return draft.run(depths_of(draft), samples)
-
-
-def flowing(draft: Draft, last: Mapping[int, int], shallow: Mapping[int, int], samples: int) -> Schedule:
-    """Schedule in which of each fork the output that reaches its join last has a shallow FIFO, the others no limit.
-
-    Where that stands still, these FIFOs are made larger, until it does not; then each is shallow again if it can be.
+def deepen(draft: Draft, even: bool) -> None:
+    """Give every FIFO the depth with which no stage waits for its reader, and stages new ones that need them.
 
     Parameters
     ----------
     draft : Draft
         The stages.
-    last, shallow : mapping of int to int
-        Of every fork, by the index of its stage, that output, and the depth.
-    samples : int
-        How many are followed.
+    even : bool
+        Whether to do so where beats come in bursts too; else only before joins, which would stand still.
     """
+    index = {stage.name: k for k, stage in enumerate(draft.stages)}
+    interval = max(stage.interval for stage in draft.stages)
+    holds = paced(draft.nodes(depths_of(draft)), draft.units[0].inputs[0].count, interval, PACED)
+    spare: list[int] = []
+    bursts = []
+    for k, (stage, unit) in enumerate(zip(draft.stages, draft.units, strict=True)):
+        free = interval - stage.interval
+        for feed, held, inlet in zip(stage.feeds, holds[k], unit.timing.inlets, strict=True):
+            source = index.get(feed.stage)
+            if source is None:
+                continue
+            if depths := draft.stages[source].depths:
+                depth = max(QUEUE, held.beats + LATENCY if held.wait else 0)
+                if even or len(depths) > 1:
+                    draft.hold(source, feed.port, max(depths[feed.port], depth))
+            elif held.wait > (0 if len(stage.feeds) > 1 else spare[source] if even else interval):
+                bursts.append((stage.name, feed, held.beats + LATENCY))
+            if inlet.capacity == 0 and not draft.stages[source].depths:
+                free = min(free, spare[source])
+        spare.append(free)
+    for name, feed, depth in bursts:
+        draft.queue(feed, name, depth)
 
-    def run(depths: Mapping[int, int]) -> Schedule:
-        limited: list[tuple[int | None, ...]] = [
-            stage.depths if len(stage.depths) < 2 else (None,) * len(stage.depths) for stage in draft.stages
-        ]
-        for index, depth in depths.items():
-            limited[index] = tuple(depth if port == last[index] else None for port in range(len(limited[index])))
-        return draft.run(limited, samples)
 
-    depths, found = dict(shallow), None
-    while found is None:
-        try:
-            found = run(depths)
-        except Standstill:
-            if all(depth > SAMPLES_HELD * draft.units[index].inputs[0].count for index, depth in depths.items()):
-                raise
-            depths = {index: 2 * depth for index, depth in depths.items()}
-    for index in last:
-        if depths[index] > shallow[index]:
-            with suppress(Standstill):
-                found = run(depths | {index: shallow[index]})
-                depths[index] = shallow[index]
-    return found
-
-
-def slowest(draft: Draft, index: int, first: Schedule) -> int:
-    """Output of a fork whose way to the next join is the one on which the first beat arrives last."""
-    arrivals = []
-    for port in range(len(draft.stages[index].depths)):
-        feed = Feed(draft.stages[index].name, port)
-        while True:
-            reader = next(k for k, stage in enumerate(draft.stages) if feed in stage.feeds)
-            if len(draft.stages[reader].feeds) > 1:
-                break
-            feed = Feed(draft.stages[reader].name)
-        arrivals.append(first.arrivals[reader][draft.stages[reader].feeds.index(feed)])
-    return arrivals.index(max(arrivals))
+def depths_of(draft: Draft) -> list[tuple[int | None, ...]]:
+    """FIFOs as the stages say."""
+    return [stage.depths for stage in draft.stages]

@@ -2,7 +2,7 @@
 """The search for a plan: folding of every layer, so that the pipeline is fast enough, or as fast as fits."""
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isqrt
 
@@ -10,7 +10,7 @@ from icepop.compiler.chains import Chain, Search, Stream
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
 from icepop.compiler.layers import Layer, Unit, UnitLibrary, cut
-from icepop.compiler.pipeline import assemble
+from icepop.compiler.pipeline import Draft, compose
 from icepop.compiler.plan import Folding, Plan, Resources
 from icepop.compiler.schedule import SAMPLES
 
@@ -38,7 +38,7 @@ def bind(layer: Layer, pins: Mapping[str, Folding], units: Mapping[str, str]) ->
     if span.name not in pins:
         return [kind(span, folding) for kind in kinds for folding in kind.foldings(span)]
     folding = pins[span.name]
-    outputs, inputs = span.results[0].length, span.inputs[0].length
+    outputs, inputs = span.results[0].shape[0], span.inputs[0].shape[0]
     if not (1 <= folding.pe <= outputs and 1 <= folding.simd <= inputs):
         raise PlanError(
             f"layer '{span.name}' cannot be folded {folding}: pe must be 1 to {outputs} and simd 1 to {inputs}"
@@ -145,25 +145,47 @@ class Task:
         bound = interval
         for _ in range(ATTEMPTS):
             chain = self.roughly(bound)
-            if chain is None:
+            fitting = [draft for draft in self.drafts(chain) if self.goal.fits(draft.cost)] if chain else []
+            if chain is None or not fitting:
                 return None
-            plan = assemble(chain.placed, self.start, self.goal.board, self.library, SAMPLES)
-            if plan.interval <= interval:
-                return plan if self.goal.fits(plan.cost) else None
+            for draft in fitting:
+                plan = self.planned(draft)
+                if plan.interval <= interval:
+                    return plan if self.goal.fits(plan.cost) else None
             bound = max(placed.unit.timing.interval for placed in chain.placed) - 1
         return None
 
     def fastest(self) -> Plan | None:
-        """Plan of the smallest interval that fits."""
+        """Plan of the smallest interval that fits, bursts evened out; where that never fits, the first one without."""
         intervals = self.finder.intervals()
         first = bisect_left(intervals, True, key=lambda each: self.roughly(each) is not None)
-        for interval in intervals[first:]:
-            chain = self.roughly(interval)
-            if chain is not None:
-                plan = assemble(chain.placed, self.start, self.goal.board, self.library, SAMPLES)
-                if self.goal.fits(plan.cost):
-                    return plan
+        for even in (True, False):
+            for chain in self.chains(intervals[first:]):
+                draft = compose(chain.placed, self.library, even)
+                if self.goal.fits(draft.cost):
+                    plan = self.planned(draft)
+                    if self.goal.fits(plan.cost):
+                        return plan
         return None
+
+    def chains(self, intervals: Sequence[int]) -> Iterator[Chain]:
+        """Chains that fit, each once, for these intervals."""
+        known: set[tuple[int, ...]] = set()
+        for interval in intervals:
+            chain = self.roughly(interval)
+            units = () if chain is None else tuple(id(placed.unit) for placed in chain.placed)
+            if chain is not None and units not in known:
+                known.add(units)
+                yield chain
+
+    def drafts(self, chain: Chain) -> list[Draft]:
+        """A chain without FIFOs that even out bursts, and, if that is another one, with them."""
+        plain, even = (compose(chain.placed, self.library, each) for each in (False, True))
+        return [even] if plain.stages == even.stages else [plain, even]
+
+    def planned(self, draft: Draft) -> Plan:
+        """The plan of a draft."""
+        return draft.plan(self.start, self.goal.board, SAMPLES)
 
 
 def search(

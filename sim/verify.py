@@ -17,7 +17,8 @@ from icepop.sim.backends import Sight, find, sees
 from icepop.sim.bench import Progress
 from icepop.sim.chip import ask
 from icepop.sim.compare import compare
-from icepop.sim.prove import UNSTALLED, simulate, stimulus, watched
+from icepop.sim.design import watched
+from icepop.sim.prove import UNSTALLED, simulate, stimulus
 
 RTL = ("verilator_cpp", "cxxrtl", "verilator", "amaranth")
 """Simulators of the RTL, the one to prefer first; the last can always run."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from icepop.boards import build as building
-from icepop.boards.base import LINK
+from icepop.boards.base import link_resources
 from icepop.boards.build import BITSTREAM, KEPT, REPORT, STEPS, Report, build, check_fit, deliver, place, read_report
 from icepop.boards.clock import Baud, choose_baud, choose_clock
 from icepop.boards.icebreaker import BOARD
@@ -42,7 +42,7 @@ def quick(monkeypatch):
     return told
 
 
-def test_a_small_top_becomes_a_bitstream(digest, tmp_path):
+def test_a_small_top_becomes_a_bitstream(digest, model, tmp_path):
     """The real tools, once."""
     told = []
     output = tmp_path / "new" / "folder"
@@ -57,9 +57,10 @@ def test_a_small_top_becomes_a_bitstream(digest, tmp_path):
     assert (output / "icepop.asc").read_text().count(".ram_data") == report.total.ebr == 2
     assert report.fmax_hz >= report.clock_hz == 36e6
     assert report.accelerator.lut4 <= report.accelerator.cells <= 80
+    planned = link_resources(model.types[0])
     for what in ("lut4", "ff", "carry", "cells", "ebr"):
         link = getattr(report.total, what) - getattr(report.accelerator, what)
-        assert 0.6 * getattr(LINK, what) <= link <= getattr(LINK, what), what
+        assert 0.6 * getattr(planned, what) <= link <= getattr(planned, what), what
     assert "set_io uart_0__rx__io 6\nset_io uart_0__tx__io 9\n" in (output / "icepop.pcf").read_text()
 
 

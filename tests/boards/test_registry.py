@@ -1,8 +1,9 @@
 import pytest
 
-from icepop.boards.base import LINK, Board
+from icepop.boards.base import Board, link_resources
 from icepop.boards.registry import all_boards, find
 from icepop.compiler.errors import PlanError
+from icepop.compiler.types import BIPOLAR, TensorType
 from icepop.hdl.ice40 import choose_pll
 
 
@@ -30,4 +31,5 @@ def test_a_declaration_is_complete(board: Board):
     assert platform.package.lower() == board.package
     assert board.device in platform.device.lower()
     assert board.clock_hz == board.crystal_hz or choose_pll(board.crystal_hz, board.clock_hz)
-    assert board.for_accelerator + LINK == board.budget or board.for_accelerator.spram == board.budget.spram
+    bit = TensorType((1,), BIPOLAR)
+    assert board.for_accelerator(bit) + link_resources(bit) == board.budget

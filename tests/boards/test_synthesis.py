@@ -4,6 +4,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from icepop.boards.synthesis import Measured, synthesize
+from icepop.boards.yosys import LEAST_ENABLED
 
 
 class Registers(wiring.Component):
@@ -45,3 +46,24 @@ def test_wires_cost_nothing():
 @pytest.mark.parametrize("name", ["registers"])
 def test_without_placement_there_are_no_cells(name):
     assert synthesize(Registers(), name, place=False) == Measured(4, 12, 0, 0, 0, 0, 0, None)
+
+
+class Enabled(wiring.Component):
+    """Flip-flops that share an enable."""
+
+    def __init__(self, count):
+        self.count = count
+        super().__init__({"a": In(count), "en": In(1), "o": Out(count)})
+
+    def elaborate(self, platform):
+        m = Module()
+        held = Signal(self.count, reset_less=True)
+        with m.If(self.en):
+            m.d.sync += held.eq(self.a)
+        m.d.comb += self.o.eq(held)
+        return m
+
+
+@pytest.mark.parametrize(("count", "lut4"), [(LEAST_ENABLED, 0), (LEAST_ENABLED - 1, LEAST_ENABLED - 1)])
+def test_few_flip_flops_get_no_enable_of_their_own(count, lut4):
+    assert synthesize(Enabled(count), "enabled", place=False) == Measured(lut4, count, 0, 0, 0, 0, 0, None)

@@ -36,7 +36,7 @@ def test_a_real_accelerator_through_the_pins(interval):
     """A binarized network at two foldings: the class on the line and on the LEDs is the golden one."""
     rng = np.random.default_rng(11)
     graph = binary_mlp(rng, [30, 16, 10])
-    plan = search(graph, "x", unit_library(), BOARD.name, BOARD.for_accelerator, interval)
+    plan = search(graph, "x", unit_library(), BOARD.name, BOARD.for_accelerator(graph.types["x"]), interval)
     accelerator = Accelerator(graph, plan)
     x = rng.choice([-1, 1], (2, 30))
     line = b"".join(Frame(Kind.REQUEST, k, pack_sample(row, accelerator.input)).encode() for k, row in enumerate(x))

@@ -1,6 +1,7 @@
 """Files whose nodes are each within their limits but ask for too much in sum end in one `ModelError`, soon."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,23 @@ def test_powers_of_powers(behind: bool, tmp_path: Path) -> None:
     message = refusal(m.proto(m.dense(x, np.ones((4, 3)), "last") if behind else x), tmp_path)
     where = "node 'last' (MatMul)" if behind else "the model's output 'act_out'"
     assert message == f"{where} cannot be read: a power must have at most 16384 bits; put a Quant before it"
+
+
+@pytest.mark.nightly
+def test_ten_million_weights_are_read_within_the_same_limits(tmp_path: Path) -> None:
+    """Of 3 bits, with a scale for each channel and batch normalization: 10 s and 1 GiB are enough for them too."""
+    widths = [1024, 2816, 2560, 10]
+    m = QonnxFile((1024,))
+    x = m.quant("x", 4, 1 / 8)
+    for k, (columns, rows) in enumerate(pairwise(widths)):
+        scale = RNG.uniform(0.5, 2, (1, rows))
+        weights = m.quant(m.tensor(RNG.normal(size=(columns, rows)) * scale), 3, scale / 4, narrow=1)
+        x = m.node("MatMul", x, weights, name=f"fc{k}")
+        if rows > 10:
+            x = m.normalize(x, *RNG.normal(1, 0.3, (3, rows)), RNG.uniform(0.5, 2, rows) * columns, 1e-5)
+            x = m.quant(m.node("Relu", x), 4, 1 / 4, signed=0)
+    assert sum(a * b for a, b in pairwise(widths)) > 10_000_000
+    assert refusal(m.proto(x), tmp_path) == ""
 
 
 def test_sixteen_bits_are_read(tmp_path: Path) -> None:

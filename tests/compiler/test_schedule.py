@@ -9,12 +9,13 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from streams import run
 
+from icepop.compiler.flow import Node, follow
 from icepop.compiler.ops.add import Add
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.concat import Concat
 from icepop.compiler.ops.gather import Gather
 from icepop.compiler.plan import Resources, Span
-from icepop.compiler.schedule import Node, follow, schedule
+from icepop.compiler.schedule import schedule
 from icepop.compiler.timing import Inlet, Timing, streaming
 from icepop.compiler.types import Beats, Domain, TensorType
 from icepop.hdl.fork import Fork

@@ -13,6 +13,7 @@ from networks import binary_mlp
 
 from icepop.compiler.chains import Stream
 from icepop.compiler.errors import PlanError
+from icepop.compiler.flow import Node
 from icepop.compiler.graph import Graph
 from icepop.compiler.layers import Unit, UnitLibrary
 from icepop.compiler.ops.argmax import ArgMax
@@ -23,7 +24,7 @@ from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.ops.window import Window
 from icepop.compiler.plan import Folding, Plan, Resources, Span
-from icepop.compiler.schedule import Node, schedule
+from icepop.compiler.schedule import schedule
 from icepop.compiler.search import EBR_PRICE, FILL, Goal, search
 from icepop.compiler.timing import Inlet, Timing, streaming
 from icepop.compiler.types import BIPOLAR, Beats, Domain, TensorType
@@ -270,6 +271,14 @@ def test_a_plan_names_every_stage_and_adds_them_up() -> None:
 def test_pins_that_cannot_be(pins: dict[str, Folding], message: str) -> None:
     with says(PlanError, message):
         plan(**pins)
+
+
+@pytest.mark.parametrize("folding", [Folding(4, 3), Folding(3, 4)])
+def test_lanes_stay_within_a_pixel(folding: Folding) -> None:
+    pool = MaxPool("pool", ("x",), Window((2,), (2,), (0,), (0,), (1,)), np.ones(3, np.int64))
+    graph = Graph((Input("x", (), TensorType((3, 4), BIPOLAR)), pool))
+    with says(PlanError, f"layer 'pool' cannot be folded {folding}: pe must be 1 to 3 and simd 1 to 3"):
+        search(graph, "x", unit_library(), "board", UNBOUNDED, pins={"pool": folding})
 
 
 def test_gaps_at_the_ends() -> None:

@@ -19,7 +19,8 @@ from icepop.hdl.units.multiply_add_shift import MultiplyAddShift
 from icepop.hdl.units.threshold_compare import ThresholdCompare
 from icepop.hdl.units.threshold_search import ThresholdSearch
 from icepop.sim.bench import Stall
-from icepop.sim.prove import SimReport, simulate
+from icepop.sim.prove import simulate
+from icepop.sim.report import SimReport
 
 SOURCES = (Domain(-33, 33, 2), Domain(-40, 50), Domain(0, 63), Domain(3, 90), Domain(-64, 63), Domain(-1, 1, 2))
 RESULTS = (BIPOLAR, Domain(0, 1), Domain(-1, 0), Domain(-1, 1), Domain(-4, 3), Domain(0, 15), Domain(-7, 7))

@@ -175,6 +175,8 @@ def small() -> Callable[[], Accelerator]:
     def make() -> Accelerator:
         graph = Graph(binary_mlp(np.random.default_rng(5), [LENGTH, 8, 5]).ops[:-1])
         pins = {"fc0": Folding(1, 4), "fc1": Folding(1, 1)}
-        return Accelerator(graph, search(graph, "x", unit_library(), BOARD.name, BOARD.for_accelerator, None, pins))
+        return Accelerator(
+            graph, search(graph, "x", unit_library(), BOARD.name, BOARD.for_accelerator(graph.types["x"]), None, pins)
+        )
 
     return make

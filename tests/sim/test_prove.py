@@ -7,8 +7,9 @@ from icepop.compiler.errors import DataError, ToolError
 from icepop.compiler.types import BIPOLAR, Beats
 from icepop.sim import prove
 from icepop.sim.bench import BenchError, Stall
-from icepop.sim.prove import UNSTALLED, latency, simulate, steady
+from icepop.sim.prove import UNSTALLED, simulate
 from icepop.sim.records import Record, Run
+from icepop.sim.report import latency, steady
 
 RANDOM = Stall("random")
 

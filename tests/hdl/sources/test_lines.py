@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icepop.boards.synthesis import synthesize
+from icepop.compiler.flow import Node
 from icepop.compiler.ops.window import Window
-from icepop.compiler.schedule import Node, schedule
+from icepop.compiler.schedule import schedule
 from icepop.compiler.timing import Inlet, Timing
 from icepop.compiler.types import Beats, Domain, IntArray, pack_words
 from icepop.hdl.sources.lines import LineSource

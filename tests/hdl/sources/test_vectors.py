@@ -10,7 +10,8 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.sim import Simulator, SimulatorContext
 
 from icepop.boards.synthesis import synthesize
-from icepop.compiler.schedule import Node, schedule
+from icepop.compiler.flow import Node
+from icepop.compiler.schedule import schedule
 from icepop.compiler.timing import Inlet, Timing
 from icepop.compiler.types import Beats, Domain
 from icepop.hdl.sources.direct import Direct

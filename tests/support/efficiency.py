@@ -1,0 +1,37 @@
+"""How well a convolution uses its processing elements."""
+
+import numpy as np
+
+from icepop.compiler.graph import Graph
+from icepop.compiler.ops.conv import Conv
+from icepop.compiler.plan import Stage
+
+
+def convolution(graph: Graph, stage: Stage) -> Conv | None:
+    """What a stage computes, if it is a convolution."""
+    op = next((op for op in graph.ops if stage.ops and op.name == stage.ops[0]), None)
+    return op if isinstance(op, Conv) else None
+
+
+def efficiency(graph: Graph, stage: Stage) -> float:
+    """Products that a convolution takes a cycle over those it could take: lanes out times lanes in.
+
+    Every output pixel counts in full: what a window does beyond the border takes its cycles too.
+    """
+    op = convolution(graph, stage)
+    if op is None:
+        raise ValueError(f"stage '{stage.name}' must be a convolution")
+    pixels = int(np.prod(graph.types[op.name].shape[1:]))
+    lanes = stage.folding.pe * (1 if stage.unit == "DepthwiseConv" else stage.folding.simd)
+    return pixels * op.weights.size / (stage.interval * lanes)
+
+
+def even(graph: Graph, stage: Stage) -> bool:
+    """Whether a stage is a convolution whose lanes divide its channels, so that all of them have something to do."""
+    op = convolution(graph, stage)
+    if op is None:
+        return False
+    rows, channels = len(op.weights) // op.groups, op.weights.shape[1]
+    if stage.unit == "DepthwiseConv":
+        return len(op.weights) % stage.folding.pe == 0
+    return rows % stage.folding.pe == 0 and channels % stage.folding.simd == 0
