@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from icepop.compiler.cli import run
+from icepop.compiler.cli.main import run
 
 
 @pytest.mark.parametrize(
