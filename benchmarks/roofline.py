@@ -31,7 +31,9 @@ EBR_BITS, SPRAM_BITS = 16, 16
 
 def weight_bits(unit: StreamUnit) -> float:
     """Bits of a unit's weights in their encoding, without fillers; 0 of a unit without weights."""
-    return unit.op.weights.size * unit.arithmetic.product.bits / unit.folding.simd if isinstance(unit, MatrixVector) else 0
+    return (
+        unit.op.weights.size * unit.arithmetic.product.bits / unit.folding.simd if isinstance(unit, MatrixVector) else 0
+    )
 
 
 def word_bits(unit: StreamUnit) -> int:
@@ -73,7 +75,8 @@ def main(
     """Print the figures of a network's plan."""
     target = find(board)
     network = load_network(model, None, plan)
-    made = make_plan(network, unit_library(), target.name, target.for_accelerator(network.ends()[0]), interval, plan)
+    budget = target.for_accelerator(network.ends()[0])
+    made = make_plan(network, unit_library(), target.name, budget, interval, plan, clock_hz=clock and clock * 1e6)
     chosen = choose_clock(target, None if clock is None else clock * 1e6)
     accelerator = Accelerator(network.lowered, made)
     fmax = None

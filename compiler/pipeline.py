@@ -14,10 +14,13 @@ from icepop.compiler.types import Beats
 ONE_SAMPLE = 1
 
 READY_UNITS = 3
-"""Units through which a ready may run in one cycle: about 50 MHz on UP5K."""
+"""Units through which a ready may run in one cycle at a moderate clock."""
+
+MODERATE_HZ = 44e6
+"""Clock that such runs are fast enough for on UP5K; above it each ready is a register's."""
 
 QUEUE = 3
-"""Beats of a FIFO that ends such a run: as few as pass a beat a cycle."""
+"""Beats of a FIFO that ends such a run: as few as pass a beat a cycle. It passes one in as many cycles alone."""
 
 SAMPLES_HELD = 2
 """Samples that a FIFO may hold before it is no longer what a pipeline stands still for."""
@@ -50,9 +53,12 @@ class Draft:
     ----------
     library : UnitLibrary
         Makes the forks.
+    ready_units : int
+        Units through which a ready may run in one cycle.
     """
 
     library: UnitLibrary
+    ready_units: int = READY_UNITS
 
     def __post_init__(self) -> None:
         self.stages: list[Stage] = []
@@ -92,7 +98,7 @@ class Draft:
         return self.add(name, placed.unit, feeds, folding, tuple(op.name for op in placed.layer.span.ops))
 
     def ease(self) -> bool:
-        """Put a FIFO into a run of more than `READY_UNITS` whose readys follow each other; False if there is none.
+        """Put a FIFO into a run of more than `ready_units` whose readys follow each other; False if there is none.
 
         A unit without a buffer is ready when its reader is: the cycle has to be long enough for all of the run. The
         FIFO goes where the stream is narrowest.
@@ -105,7 +111,7 @@ class Draft:
             runs[k] = [k, *(runs[following] if following is not None and passes else [])]
             if self.stages[k].depths:
                 runs[k] = []
-            elif len(runs[k]) > READY_UNITS:
+            elif len(runs[k]) > self.ready_units:
                 narrowest = min(runs[k][:-1], key=lambda each: self.units[each].output.width)
                 self._queue(narrowest, readers[Feed(self.stages[narrowest].name)])
                 return True
@@ -115,11 +121,13 @@ class Draft:
         """FIFO between two stages, named after the first: a join has several stages before it."""
         stage, beats = self.stages[reader], self.units[source].output
         name, old = f"queue behind {self.stages[source].name}", Feed(self.stages[source].name)
-        unit, lanes = self.library.fork(beats, (QUEUE,)), Folding(beats.lanes, beats.lanes)
+        gap, _ = self.units[source].timing.gaps[0]
+        depth = max(1, -(-QUEUE // gap))
+        unit, lanes = self.library.fork(beats, (depth,)), Folding(beats.lanes, beats.lanes)
         feeds = tuple(Feed(name) if feed == old else feed for feed in stage.feeds)
         self.stages[reader] = replace(stage, feeds=feeds)
         kind = type(unit).__name__
-        made = Stage(name, kind, (), lanes, unit.timing.interval, unit.cost, (old,), (QUEUE,))
+        made = Stage(name, kind, (), lanes, unit.timing.interval, unit.cost, (old,), (depth,))
         self.stages.insert(reader, made)
         self.units.insert(reader, unit)
 
@@ -136,7 +144,14 @@ class Draft:
         return schedule(self.nodes(depths), self.units[0].inputs[0].count, self.units[-1].output.count, samples)
 
 
-def assemble(placed: Sequence[Placed], start: str, board: str, library: UnitLibrary, samples: int) -> Plan:
+def ready_units(clock_hz: float | None) -> int:
+    """Units through which a ready may run in one cycle of a clock; a moderate one where none is given."""
+    return READY_UNITS if clock_hz is None or clock_hz <= MODERATE_HZ else 1
+
+
+def assemble(
+    placed: Sequence[Placed], start: str, board: str, library: UnitLibrary, samples: int, ready_units: int = READY_UNITS
+) -> Plan:
     """Plan of a choice of units: every stage, every FIFO, and its exact interval and latency.
 
     Parameters
@@ -149,8 +164,10 @@ def assemble(placed: Sequence[Placed], start: str, board: str, library: UnitLibr
         Makes the forks.
     samples : int
         How many samples the schedule follows.
+    ready_units : int
+        Units through which a ready may run in one cycle.
     """
-    draft = Draft(library)
+    draft = Draft(library, ready_units)
     readers: dict[str, int] = {}
     for each in placed:
         for source in each.layer.sources:
@@ -163,7 +180,7 @@ def assemble(placed: Sequence[Placed], start: str, board: str, library: UnitLibr
         pass
     forked = any(len(stage.depths) > 1 for stage in draft.stages)
     result = deepened(draft, samples) if forked else draft.run(depths_of(draft), samples)
-    return Plan(board, start, tuple(draft.stages), result.interval, result.latency)
+    return Plan(board, start, tuple(draft.stages), result.interval, result.latency, ready_units=ready_units)
 
 
 def unbuffered(unit: Unit) -> bool:

@@ -10,7 +10,7 @@ from icepop.compiler.chains import Chain, Search, Stream
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
 from icepop.compiler.layers import Layer, Unit, UnitLibrary, cut
-from icepop.compiler.pipeline import assemble
+from icepop.compiler.pipeline import READY_UNITS, assemble
 from icepop.compiler.plan import Folding, Plan, Resources
 from icepop.compiler.schedule import SAMPLES
 
@@ -65,12 +65,15 @@ class Goal:
         Cycles a sample that must be reached, with the least area; without it, as few as fit.
     max_lut : int or None
         LUT4 that may be used.
+    ready_units : int
+        Units through which a ready may run in one cycle.
     """
 
     board: str
     budget: Resources
     interval: int | None = None
     max_lut: int | None = None
+    ready_units: int = READY_UNITS
 
     def fits(self, cost: Resources) -> bool:
         """Whether a cost leaves enough of the chip free to be placed and routed."""
@@ -140,6 +143,11 @@ class Task:
                     return Chain(tuple(placed), cost)
         return None
 
+    def assembled(self, chain: Chain) -> Plan:
+        """Plan of these units."""
+        goal = self.goal
+        return assemble(chain.placed, self.start, goal.board, self.library, SAMPLES, goal.ready_units)
+
     def exactly(self, interval: int) -> Plan | None:
         """Plan that keeps this interval when all its stages work together, and fits."""
         bound = interval
@@ -147,7 +155,7 @@ class Task:
             chain = self.roughly(bound)
             if chain is None:
                 return None
-            plan = assemble(chain.placed, self.start, self.goal.board, self.library, SAMPLES)
+            plan = self.assembled(chain)
             if plan.interval <= interval:
                 return plan if self.goal.fits(plan.cost) else None
             bound = max(placed.unit.timing.interval for placed in chain.placed) - 1
@@ -160,7 +168,7 @@ class Task:
         for interval in intervals[first:]:
             chain = self.roughly(interval)
             if chain is not None:
-                plan = assemble(chain.placed, self.start, self.goal.board, self.library, SAMPLES)
+                plan = self.assembled(chain)
                 if self.goal.fits(plan.cost):
                     return plan
         return None
@@ -176,6 +184,7 @@ def search(
     pins: Mapping[str, Folding] | None = None,
     units: Mapping[str, str] | None = None,
     max_lut: int | None = None,
+    ready_units: int = READY_UNITS,
 ) -> Plan:
     """Plan the hardware behind op ``start``.
 
@@ -187,7 +196,7 @@ def search(
         Op whose result is streamed in.
     library : UnitLibrary
         The units there are.
-    board, budget, interval, max_lut
+    board, budget, interval, max_lut, ready_units
         The parts of a `Goal`.
     pins : mapping of str to Folding, optional
         Foldings that are given.
@@ -205,7 +214,7 @@ def search(
     if unknown:
         raise PlanError(f"the plan folds '{min(unknown)}', which is no stage of this network")
     finder = Search(layers, [bind(layer, pins, units) for layer in layers], library)
-    goal = Goal(board, budget, interval, max_lut)
+    goal = Goal(board, budget, interval, max_lut, ready_units)
     task = Task(finder, library, start, goal)
     plan = task.fastest() if interval is None else task.exactly(interval)
     if plan is None:
