@@ -76,6 +76,7 @@ def main(
     samples: int = Lut4Config.samples,
     window: int = Lut4Config.window,
     share: float = Lut4Config.share,
+    elastic: float = Lut4Config.elastic,
     thresholds: int = Lut4Config.thresholds,
 ) -> None:
     """Print a line for each run, and means."""
@@ -88,6 +89,7 @@ def main(
             samples=samples,
             window=window,
             share=share,
+            elastic=elastic,
             thresholds=thresholds,
         )
         found: dict[str, list[float]] = {"seed": [], "split": []}
@@ -95,7 +97,7 @@ def main(
             start = process_time()
             net = train_on(data.train, data, replace(config, seed=seed), lambda done: None)
             seconds = process_time() - start
-            right = net.accuracy(data.test.x, data.test.y)
+            right = net.accuracy(data.test)
             kind, number = name.split()
             found[kind].append(right)
             print(f"{count} voters, {name}: test {right:.2%}, {seconds:.0f} s of processor time", flush=True)

@@ -30,7 +30,7 @@ def main(
         for seed in range(seeds):
             for data in divided:
                 net = train_on(data.train, data, replace(config, seed=seed), lambda done: None)
-                found.append(net.accuracy(data.val.x, data.val.y))
+                found.append(net.accuracy(data.val))
         error = np.std(found) / len(found) ** 0.5
         print(f"{change or 'recipe':22} {np.mean(found):.2%} ± {error:.2%}", flush=True)
 

@@ -31,12 +31,14 @@ EBR_BITS, SPRAM_BITS = 16, 16
 
 def weight_bits(unit: StreamUnit) -> float:
     """Bits of a unit's weights in their encoding, without fillers; 0 of a unit without weights."""
-    return unit.op.weights.size * unit.product.bits / unit.folding.simd if isinstance(unit, MatrixVector) else 0
+    if not isinstance(unit, MatrixVector):
+        return 0
+    return unit.op.weights.size * unit.arithmetic.product.bits / unit.folding.simd
 
 
 def word_bits(unit: StreamUnit) -> int:
     """Weight bits that a unit reads in each of its busy cycles."""
-    return unit.folding.pe * unit.product.bits if isinstance(unit, MatrixVector) else 0
+    return unit.folding.pe * unit.arithmetic.product.bits if isinstance(unit, MatrixVector) else 0
 
 
 def lines(plan: Plan, accelerator: Accelerator, fmax_mhz: float | None, clock_hz: float, baud: int) -> list[str]:

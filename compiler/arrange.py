@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from icepop.compiler.budget import Budget
 from icepop.compiler.functions import distinct_functions
 from icepop.compiler.grid import Line
 from icepop.compiler.steps.affine import AFFINE, Affine
@@ -58,12 +59,13 @@ def channelwise(symbol: Symbol, shape: tuple[int, ...]) -> Symbol | None:
     return replace(symbol, index=index, steps=steps) if same else None
 
 
-def affine_functions(symbol: Symbol) -> tuple[list[Line], IntArray] | None:
+def affine_functions(symbol: Symbol, budget: Budget) -> tuple[list[Line], IntArray] | None:
     """Different functions of a symbol, and which of them each element has (shape of the index).
 
     None if a function is not ``x * scale + offset`` with rational numbers.
     """
-    functions, which = distinct_functions(symbol)
+    functions, which = distinct_functions(symbol, budget)
+    budget.spend(len(functions) * len(symbol.steps) * 8)
     lines = []
     for function in functions:
         if not all(isinstance(step, AFFINE) for step in function.steps):

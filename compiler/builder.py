@@ -1,11 +1,14 @@
 """The graph while it grows: ops are appended, and functions of their elements become codes where a layer needs them."""
 
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from icepop.compiler.arrange import affine, affine_functions, channelwise, compact, whole
+from icepop.compiler.budget import Budget
 from icepop.compiler.errors import ModelError
 from icepop.compiler.functions import distinct_functions
 from icepop.compiler.graph import Graph
@@ -30,18 +33,25 @@ class Builder:
     ----------
     graph : Graph
         Ops so far.
+    budget : Budget
+        What reading the file may still take.
     """
 
     graph: Graph
-    known: dict[int, tuple[Symbol, Symbol, Grid]] = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget)
+    known: WeakKeyDictionary[Symbol, tuple[Symbol, Grid]] = field(default_factory=WeakKeyDictionary)
     gathered: dict[tuple[str, tuple[int, ...], bytes], Symbol] = field(default_factory=dict)
 
     def add(self, op: Op) -> Symbol:
         """Append an op; returns its whole result."""
+        count = sum(value.size for value in vars(op).values() if isinstance(value, np.ndarray))
+        self.budget.room(op.name, count)
+        self.budget.numbers -= count
         self.graph = self.graph.extended(op)
         type = self.graph.types[op.name]
         if type.length > MAX_ELEMENTS:
             raise ModelError(f"'{op.name}' has a result of {type.shape}, more than {MAX_ELEMENTS} elements a sample")
+        self.budget.spend(type.length // 16)
         return whole(op.name, type.shape)
 
     def free_name(self, name: str) -> str:
@@ -57,7 +67,7 @@ class Builder:
         shape = symbol.index.shape[1:]
         if self.graph.types[symbol.source].shape == shape and natural(symbol.index):
             return symbol
-        key = symbol.source, shape, symbol.index.tobytes()
+        key = symbol.source, shape, sha256(symbol.index.tobytes()).digest()
         if key not in self.gathered:
             name = self.free_name(f"{symbol.label or symbol.source}_order")
             self.gathered[key] = self.add(Gather(name, (symbol.source,), np.ascontiguousarray(symbol.index[0])))
@@ -69,10 +79,10 @@ class Builder:
 
         The op that computes them is added if it is not there yet.
         """
-        if id(symbol) not in self.known:
-            self.known[id(symbol)] = (symbol, *self.quantize(symbol))
-        _, codes, grid = self.known[id(symbol)]
-        return codes, grid
+        if symbol not in self.known:
+            self.budget.spend(symbol.size // 16)
+            self.known[symbol] = self.quantize(symbol)
+        return self.known[symbol]
 
     def grid(self, symbol: Symbol) -> tuple[str, Grid]:
         """Op whose flattened result holds a quantized symbol's codes in order, and what the codes mean."""
@@ -93,19 +103,19 @@ class Builder:
         name = self.free_name(symbol.label or f"{symbol.source}_codes")
         if turns(symbol):
             return self.coded(joined_halves(symbol, name, self))
-        if type.domain is None and (directions := falling(symbol)) is not None:
+        if type.domain is None and (directions := falling(symbol, self.budget)) is not None:
             return self.coded(self.turned_back(symbol, directions, name))
         if type.domain is None:
-            op, grid = materialize(symbol, self.graph, name)
-            known = next((found for old in self.graph.ops if (found := positions(old, op)) is not None), None)
+            op, grid = materialize(symbol, self.graph, name, self.budget)
+            known = next((found for old in self.graph.ops if (found := self.positions(old, op)) is not None), None)
             return replace(self.add(op) if known is None else known, label=symbol.label, coded=True), grid
-        if symbol.coded and (meaning := affine_functions(symbol)) is not None:
+        if symbol.coded and (meaning := affine_functions(symbol, self.budget)) is not None:
             lines, which = meaning
             if all(line.scale > 0 and line.offset == 0 for line in lines):
                 return replace(symbol, steps=()), Grid(type.domain, tuple(lines), which)
         function, layout = self.by_channel(symbol)
-        op, grid = materialize(function, self.graph, name)
-        present = next((old for old in self.graph.ops if same(old, op)), None)
+        op, grid = materialize(function, self.graph, name, self.budget)
+        present = next((old for old in self.graph.ops if self.same(old, op)), None)
         source = self.add(op).source if present is None else present.name
         codes = Symbol(source, layout, label=symbol.label, coded=True)
         return codes, replace(grid, which=grid.which.reshape(-1)[layout])
@@ -131,33 +141,32 @@ class Builder:
             return self.tensor(flat), layout
         return replace(found, source=self.tensor(replace(symbol, steps=())).source), layout
 
+    def positions(self, old: Op, new: Op) -> Symbol | None:
+        """Elements of an `Encode` that another one would compute again, in any order; None if one is missing."""
+        if not isinstance(old, Encode) or not isinstance(new, Encode):
+            return None
+        if old.inputs != new.inputs or old.domain != new.domain:
+            return None
+        self.budget.spend((len(old.source) + len(new.source)) * (1 + new.domain.size // 256))
+        known = {
+            key: place for place, key in enumerate(zip(old.source.tolist(), map(bytes, old.thresholds), strict=True))
+        }
+        keys = zip(new.source.tolist(), map(bytes, new.thresholds), strict=True)
+        places = [known.get(key, -1) for key in keys]
+        return None if -1 in places else Symbol(old.name, np.array(places, np.int64).reshape(1, *new.shape))
 
-def falling(symbol: Symbol) -> NDArray[np.float64] | None:
+    def same(self, old: Op, new: Op) -> bool:
+        """Whether two thresholds compute the same."""
+        if not isinstance(old, Threshold) or not isinstance(new, Threshold):
+            return False
+        if old.inputs != new.inputs or old.domain != new.domain:
+            return False
+        self.budget.spend(1 + new.thresholds.size // 256)
+        return np.array_equal(old.thresholds, new.thresholds) and np.array_equal(old.sign, new.sign)
+
+
+def falling(symbol: Symbol, budget: Budget) -> NDArray[np.float64] | None:
     """-1 for elements whose function falls and 1 for others, in a shape that broadcasts; None if none falls."""
-    functions, which = distinct_functions(symbol)
+    functions, which = distinct_functions(symbol, budget)
     directions = np.array([-1.0 if function.gain < 0 else 1.0 for function in functions])
     return compact(directions[which]) if (directions < 0).any() else None
-
-
-def positions(old: Op, new: Op) -> Symbol | None:
-    """Elements of an `Encode` that another one would compute again, in any order; None if one is missing."""
-    if not isinstance(old, Encode) or not isinstance(new, Encode):
-        return None
-    if old.inputs != new.inputs or old.domain != new.domain:
-        return None
-    known = {key: place for place, key in enumerate(zip(old.source.tolist(), map(bytes, old.thresholds), strict=True))}
-    keys = zip(new.source.tolist(), map(bytes, new.thresholds), strict=True)
-    places = [known.get(key, -1) for key in keys]
-    return None if -1 in places else Symbol(old.name, np.array(places, np.int64).reshape(1, *new.shape))
-
-
-def same(old: Op, new: Op) -> bool:
-    """Whether two thresholds compute the same."""
-    return (
-        isinstance(old, Threshold)
-        and isinstance(new, Threshold)
-        and old.inputs == new.inputs
-        and old.domain == new.domain
-        and np.array_equal(old.thresholds, new.thresholds)
-        and np.array_equal(old.sign, new.sign)
-    )

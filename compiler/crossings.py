@@ -13,12 +13,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from icepop.compiler.budget import EXACT, Budget
 from icepop.compiler.enclosure import Floats, Interval, around, outward, plus, times
 from icepop.compiler.functions import ElementFunction
 from icepop.compiler.grid import Line
 from icepop.compiler.types import Domain, IntArray
 
-LANES = 1 << 18
+LANES = 1 << 15
 """Thresholds that are searched together: some arrays of them fit in the cache."""
 APART = 64
 """Codes between two that are searched in the whole domain; those between start from a guess."""
@@ -97,7 +98,7 @@ LARGEST = int(np.float32(FLOAT32_MAX).view(np.uint32))
 
 
 def crossings(
-    functions: Sequence[ElementFunction], lines: Sequence[Line], domain: Domain, arguments: Arguments
+    functions: Sequence[ElementFunction], lines: Sequence[Line], domain: Domain, arguments: Arguments, budget: Budget
 ) -> IntArray:
     """Smallest position whose argument reaches each code.
 
@@ -111,6 +112,8 @@ def crossings(
         The codes.
     arguments : Arguments
         What the functions are of.
+    budget : Budget
+        What the work is taken off.
 
     Returns
     -------
@@ -120,7 +123,7 @@ def crossings(
     levels = domain.size - 1
     size = max(1, LANES // max(levels, 1))
     parts = [slice(start, start + size) for start in range(0, len(functions), size)]
-    found = [Search(functions[part], lines[part], domain, arguments).all() for part in parts]
+    found = [Search(functions[part], lines[part], domain, arguments, budget).all() for part in parts]
     return np.concatenate(found) if found else np.zeros((0, levels), np.int64)
 
 
@@ -129,14 +132,20 @@ class Search:
 
     Parameters
     ----------
-    functions, lines, domain, arguments
+    functions, lines, domain, arguments, budget
         As of `crossings`.
     """
 
     def __init__(
-        self, functions: Sequence[ElementFunction], lines: Sequence[Line], domain: Domain, arguments: Arguments
+        self,
+        functions: Sequence[ElementFunction],
+        lines: Sequence[Line],
+        domain: Domain,
+        arguments: Arguments,
+        budget: Budget,
     ):
         self.functions, self.lines, self.domain, self.arguments = functions, lines, domain, arguments
+        self.budget = budget
         self.codes = domain.lo + domain.step * np.arange(1, domain.size)
         values = [[float(number) for step in each.parameters for number in step] for each in functions]
         self.table = np.array(values, np.float64).T.reshape(-1, len(functions))
@@ -157,13 +166,13 @@ class Search:
         coarse = np.unique([*range(0, levels, APART), levels - 1]) if levels else np.zeros(0, np.int64)
         ends = np.zeros_like(lanes[:, coarse])
         result[:, coarse] = self.solved(lanes[:, coarse], ends, ends + count, [])
-        fine = np.setdiff1d(np.arange(levels), coarse)
+        fine = np.delete(np.arange(levels), coarse)
         place = np.searchsorted(coarse, fine)
         left, right = coarse[place - 1], coarse[place]
         low, high = result[:, left], result[:, right]
         below, above = (self.arguments.at(np.minimum(end, count - 1))[0] for end in (low, high))
         guess = self.arguments.near(below + (above - below) * ((fine - left) / (right - left)))
-        result[:, fine] = self.solved(lanes[:, fine], low, high, [guess + 1, guess, guess - 1])
+        result[:, fine] = self.solved(lanes[:, fine], low, high, [guess, guess - 1, guess - 2])
         return result
 
     def solved(self, lanes: IntArray, low: IntArray, high: IntArray, guesses: Sequence[IntArray]) -> IntArray:
@@ -183,7 +192,8 @@ class Search:
 
     def reaches(self, lane: IntArray, position: IntArray) -> NDArray[np.bool_]:
         """Whether each lane's function reaches its code at a position."""
-        function = lane // len(self.codes)
+        function, length = lane // len(self.codes), len(self.functions[0].steps)
+        self.budget.spend(len(lane) * (length + 1) // 18)
         with np.errstate(all="ignore"):
             value, row = self.arguments.at(position), 0
             for step in self.functions[0].steps:
@@ -193,6 +203,7 @@ class Search:
         result = value[0] > self.middles[1][lane]
         for k in np.flatnonzero(~result & ~(value[1] < self.middles[0][lane])):
             code = int(self.codes[lane[k] % len(self.codes)])
+            self.budget.spend(EXACT * length)
             exact = self.functions[function[k]](self.arguments.exact(int(position[k])))
             result[k] = exact >= self.lines[function[k]].value(code)
         return result

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor, isqrt
 
+MAX_BITS = 1 << 14
+"""Most bits of a power."""
+
 
 @dataclass(frozen=True)
 class Root:
@@ -54,7 +57,15 @@ def difference(x: Number, y: Number) -> Number:
 
 
 def power(x: Number, exponent: int) -> Number:
-    """``x ** exponent`` for an exponent of at least 0; what holds a root stays in its field."""
+    """``x ** exponent`` for an exponent of at least 0; what holds a root stays in its field.
+
+    Raises
+    ------
+    ArithmeticError
+        The result would be a very long number, as of powers of powers.
+    """
+    if exponent * max(part.numerator.bit_length() + part.denominator.bit_length() for part in parts(x)) > MAX_BITS:
+        raise ArithmeticError(f"a power must have at most {MAX_BITS} bits; put a Quant before it")
     if isinstance(x, Fraction):
         return Fraction(x**exponent)
     a, b = Fraction(1), Fraction(0)

@@ -72,24 +72,32 @@ def load_graph(path: Path) -> Graph:
     evaluate(model.graph, name, values, builder)
     if name not in values:
         raise ModelError(f"the model's output '{name}' is not computed by any node")
-    return classified(values[name], builder)
+    try:
+        return classified(values[name], builder)
+    except UNREADABLE as error:
+        raise ModelError(f"the model's output '{name}' cannot be read: {error}") from error
 
 
 def evaluate(graph: onnx.GraphProto, output: str, values: dict[str, Value], builder: Builder) -> None:
     """Add the value of every node; values that nothing needs any more are dropped."""
+    live = sum(value.size for value in values.values())
     last = {tensor: number for number, node in enumerate(graph.node) for tensor in node.input} | {output: -1}
     for number, node in enumerate(map(read_node, graph.node)):
         missing = [name for name in node.inputs if name and name not in values]
         if missing:
             raise ModelError(f"node '{node.name}' ({node.op_type}) reads '{missing[0]}', which nothing before it gives")
+        builder.budget.where = str(node)
         inputs = [values[name] for name in node.inputs if name]
         results = handle(node, inputs, builder)
         if any(value.size == 0 and not isinstance(value, Constant) for value in results):
             raise ModelError(f"node '{node.name}' ({node.op_type}) gives a tensor without elements; remove it")
-        values.update(zip(node.outputs, results, strict=False))
-        for tensor in {tensor for tensor in node.inputs if last[tensor] == number}:
-            values.pop(tensor, None)
-        if sum(value.size for value in values.values()) > MAX_LIVE:
+        builder.budget.spend(sum(value.size for value in results) // 64)
+        given = dict(zip(node.outputs, results, strict=False))
+        replaced = [values.pop(tensor) for tensor in given if tensor in values]
+        values.update(given)
+        unread = [values.pop(tensor) for tensor in {*node.inputs} - {""} if last[tensor] == number]
+        live += sum(value.size for value in given.values()) - sum(value.size for value in [*replaced, *unread])
+        if live > MAX_LIVE:
             raise ModelError(f"node '{node.name}' ({node.op_type}): all tensors together exceed {MAX_LIVE} elements")
 
 

@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from icepop.compiler.budget import Budget
 from icepop.compiler.errors import ModelError
 from icepop.compiler.exact import Number
 from icepop.compiler.progression import Progression, Values, gathered
@@ -82,7 +83,7 @@ def mapped(step: Step, parameters: tuple[Fraction, ...], values: Values) -> Valu
     return gathered(step.apply(value, parameters) for value in values)
 
 
-def distinct_functions(symbol: Symbol) -> tuple[list[ElementFunction], IntArray]:
+def distinct_functions(symbol: Symbol, budget: Budget) -> tuple[list[ElementFunction], IntArray]:
     """Different functions of a symbol's elements, and which of them each element has (shape of the index).
 
     Axes along which no parameter differs are looked at once, so a large map costs no more than its channels.
@@ -90,7 +91,7 @@ def distinct_functions(symbol: Symbol) -> tuple[list[ElementFunction], IntArray]
     Raises
     ------
     ModelError
-        There are very many.
+        There are very many, or the budget is spent.
     """
     shape = symbol.index.shape
     columns = [[np.broadcast_to(parameter, shape) for parameter in step.parameters] for step in symbol.steps]
@@ -99,12 +100,14 @@ def distinct_functions(symbol: Symbol) -> tuple[list[ElementFunction], IntArray]
     small = tuple(size if varied else min(size, 1) for size, varied in zip(shape, varies, strict=True))
     if prod(small) > MAX_ROWS:
         raise too_many(symbol)
+    budget.spend(prod(small) * (1 + len(flat) // 4))
     part = tuple(slice(size) for size in small)
     table = np.array([parameter[part].reshape(-1) for parameter in flat], np.float64).reshape(len(flat), prod(small))
     known: dict[bytes, int] = {}
     which = [known.setdefault(row.tobytes(), len(known)) for row in np.ascontiguousarray(table.T)]
     if len(known) > MAX_FUNCTIONS:
         raise too_many(symbol)
+    budget.spend(len(known) * len(flat) * 4)
     functions = []
     for key in known:
         numbers = iter([Fraction(float(number)) for number in np.frombuffer(key, np.float64)])

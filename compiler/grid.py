@@ -67,7 +67,8 @@ class Grid:
     @property
     def multiples(self) -> tuple[int, ...]:
         """Each line's scale in units."""
-        return tuple(int(line.scale / self.unit) for line in self.lines)
+        unit = self.unit
+        return tuple(int(line.scale / unit) for line in self.lines)
 
 
 def common_divisor(numbers: Iterable[Fraction]) -> Fraction:

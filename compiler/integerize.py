@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from icepop.compiler.budget import EXACT, Budget
 from icepop.compiler.crossings import Float32s, Integers, crossings
 from icepop.compiler.errors import ModelError
 from icepop.compiler.functions import ElementFunction, distinct_functions
@@ -27,11 +28,9 @@ MAX_CODES = 1 << 16
 """Most codes of which a function without a quantizer is tabulated."""
 MAX_DECISIONS = 1 << 22
 """Most different thresholds that are searched for one op."""
-MAX_THRESHOLDS = 1 << 26
-"""Most thresholds of one op; beyond it a file is broken or hostile."""
 
 
-def materialize(symbol: Symbol, graph: Graph, name: str) -> tuple[Op, Grid]:
+def materialize(symbol: Symbol, graph: Graph, name: str, budget: Budget) -> tuple[Op, Grid]:
     """Turn a quantized symbol into an op that computes its codes.
 
     Parameters
@@ -43,6 +42,8 @@ def materialize(symbol: Symbol, graph: Graph, name: str) -> tuple[Op, Grid]:
         Graph so far; holds the symbol's source.
     name : str
         Name of the new op.
+    budget : Budget
+        What the work is taken off.
 
     Returns
     -------
@@ -54,31 +55,27 @@ def materialize(symbol: Symbol, graph: Graph, name: str) -> tuple[Op, Grid]:
     ModelError
         The values of an element are not evenly spaced.
     """
-    functions, which = distinct_functions(symbol)
+    functions, which = distinct_functions(symbol, budget)
     source = graph.types[symbol.source].domain
-    grid = find_grid(possible_values(symbol, functions, source, name), which, name)
+    grid = find_grid(possible_values(symbol, functions, source, name, budget), which, name)
     rows, where = len(functions), which.reshape(-1)
     if source is not None:
         where = by_channel(symbol, which)
-    if len(where) * (grid.domain.size - 1) > MAX_THRESHOLDS:
-        raise ModelError(
-            f"'{name}': {len(where)} elements of {grid.domain.size} levels have more than {MAX_THRESHOLDS} "
-            "thresholds; use fewer bits"
-        )
+    budget.room(name, len(where) * (grid.domain.size - 1))
     meanings = np.zeros(rows, np.int64)
     meanings[which.reshape(-1)] = grid.which.reshape(-1)
     lines = [grid.lines[meaning] for meaning in meanings]
     if source is None:
-        floats = float_thresholds(functions, lines, grid.domain, name)
+        floats = float_thresholds(functions, lines, grid.domain, name, budget)
         return Encode(
             name, (symbol.source,), symbol.index.reshape(-1), floats[where], grid.domain, symbol.index.shape[1:]
         ), grid
-    cuts, sign = integer_thresholds(functions, lines, grid.domain, source)
+    cuts, sign = integer_thresholds(functions, lines, grid.domain, source, budget)
     return Threshold(name, (symbol.source,), cuts[where], sign[where], grid.domain), grid
 
 
 def possible_values(
-    symbol: Symbol, functions: Sequence[ElementFunction], source: Domain | None, name: str
+    symbol: Symbol, functions: Sequence[ElementFunction], source: Domain | None, name: str, budget: Budget
 ) -> list[Values]:
     """Values of every function: those of its last quantizer or, on codes without one, of all codes."""
     codes: Values = ()
@@ -87,6 +84,7 @@ def possible_values(
         if source.size > MAX_CODES:
             raise ModelError(f"'{name}': {source.size} values are too many for a table; put a Quant before it")
         codes = Progression.between(Fraction(source.lo), Fraction(source.hi), source.size)
+    budget.spend(len(functions) * (64 + EXACT * len(codes) * len(symbol.steps) // 2))
     levels = len(functions[0].values(ends, codes)) if functions else 0
     if levels * len(functions) > MAX_DECISIONS:
         raise ModelError(
@@ -105,19 +103,19 @@ def by_channel(symbol: Symbol, which: IntArray) -> IntArray:
 
 
 def float_thresholds(
-    functions: Sequence[ElementFunction], lines: Sequence[Line], domain: Domain, name: str
+    functions: Sequence[ElementFunction], lines: Sequence[Line], domain: Domain, name: str, budget: Budget
 ) -> NDArray[np.float32]:
     """Smallest float32 that reaches each code but the lowest (F, levels - 1); +inf where none does."""
     if any(function.gain < 0 for function in functions):
         raise ModelError(f"'{name}': the input must not be multiplied by a negative number before it is quantized")
     floats = Float32s()
-    positions = crossings(functions, lines, domain, floats)
+    positions = crossings(functions, lines, domain, floats, budget)
     values = floats.at(np.minimum(positions, floats.count - 1))[0]
     return np.where(positions < floats.count, values, np.inf).astype(np.float32)
 
 
 def integer_thresholds(
-    functions: Sequence[ElementFunction], lines: Sequence[Line], domain: Domain, source: Domain
+    functions: Sequence[ElementFunction], lines: Sequence[Line], domain: Domain, source: Domain, budget: Budget
 ) -> tuple[IntArray, IntArray]:
     """Smallest signed integer that reaches each code but the lowest (F, levels - 1), and the signs (F,).
 
@@ -128,6 +126,6 @@ def integer_thresholds(
     for direction, first in ((1, source.lo), (-1, source.hi)):
         chosen = np.flatnonzero(sign == direction).tolist()
         arguments = Integers(first, direction * source.step, source.size)
-        positions = crossings([functions[k] for k in chosen], [lines[k] for k in chosen], domain, arguments)
+        positions = crossings([functions[k] for k in chosen], [lines[k] for k in chosen], domain, arguments, budget)
         cuts[chosen] = direction * first + source.step * positions
     return cuts, sign

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from icepop.compiler.budget import Budget
 from icepop.compiler.errors import ModelError
 from icepop.compiler.exact import Number
 from icepop.compiler.integerize import distinct_functions
@@ -12,7 +13,7 @@ from icepop.compiler.symbols import MAX_VALUE, Neurons, Symbol
 from icepop.compiler.types import Domain
 
 
-def summed(x: Symbol, domain: Domain, what: str) -> Neurons:
+def summed(x: Symbol, domain: Domain, what: str, budget: Budget) -> Neurons:
     """Sum along the last axis of a tensor of functions of single bits.
 
     Parameters
@@ -23,6 +24,8 @@ def summed(x: Symbol, domain: Domain, what: str) -> Neurons:
         Values of that result.
     what : str
         Names the node in errors.
+    budget : Budget
+        What the work is taken off.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def summed(x: Symbol, domain: Domain, what: str) -> Neurons:
     count = x.index.shape[-1]
     if domain not in BITS or not 1 <= count <= INPUTS:
         raise ModelError(f"{what} must sum functions of at most {INPUTS} bits, not {count} elements of {domain}")
-    functions, which = distinct_functions(x)
+    functions, which = distinct_functions(x, budget)
     codes = Fraction(domain.lo), Fraction(domain.hi)
     terms = np.array([[whole(function(code), what) for code in codes] for function in functions], np.int64)[which]
     address = np.arange(ENTRIES)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icepop.compiler.arrange import affine, compact
+from icepop.compiler.budget import Budget
 from icepop.compiler.errors import ModelError
 from icepop.compiler.functions import distinct_functions
 from icepop.compiler.grid import Grid
@@ -66,16 +67,16 @@ def joined_halves(symbol: Symbol, name: str, builder: OpBuilder) -> Symbol:
     channels = builder.graph.types[a.source].shape[0]
     op = Add(builder.free_name(f"{name}_sum"), (a.source, b.source), np.ones((2, channels), np.int64))
     domains = grid.domain, other.domain
-    zero = codes_at_zero(replace(symbol, steps=after), grid)
+    zero = codes_at_zero(replace(symbol, steps=after), grid, builder.budget)
     total = replace(a, source=builder.add(op).source, coded=True, label=name).then(Shift(-zero))
     lowest, highest = min(domain.lo for domain in domains), max(domain.hi for domain in domains)
     limited = total.then(AtLeast(np.float64(lowest))).then(AtMost(np.float64(highest)))
     return limited.then(affine(grid.lines, compact(grid.which)))
 
 
-def codes_at_zero(after: Symbol, grid: Grid) -> NDArray[np.float64]:
+def codes_at_zero(after: Symbol, grid: Grid, budget: Budget) -> NDArray[np.float64]:
     """Code of what the steps behind a turn make of 0, for each element."""
-    functions, which = distinct_functions(after)
+    functions, which = distinct_functions(after, budget)
     values = [function(Fraction(0)) for function in functions]
     pairs, places = np.unique(which.astype(np.int64) * len(grid.lines) + grid.which, return_inverse=True)
     codes = []

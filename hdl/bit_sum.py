@@ -1,6 +1,6 @@
 """`BitSum`: the sum of bits of different weights."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -82,6 +82,10 @@ class BitSum(LateComponent):
         """Counters, adders, and the registers of numbers that wait for another."""
         return cost_of(self.numbers, self.levels)
 
+    def cost_without(self, dead: Iterable[int]) -> Resources:
+        """Cost where synthesis knows some inputs to be 0."""
+        return cost_of(self.numbers, self.levels, frozenset(dead))
+
     def elaborate(self, platform: object) -> Module:
         """Count and add, with a register after each sum."""
         m = Module()
@@ -117,14 +121,17 @@ def arranged(shifts: tuple[int, ...], pitch: int) -> tuple[list[Part], list[list
     return min(found, key=lambda way: (cost_of(*way).cells, len(way[1])))
 
 
-def cost_of(numbers: Sequence[Part], levels: Sequence[Sequence[Part]]) -> Resources:
-    """Cost of sums arranged like this."""
+def cost_of(numbers: Sequence[Part], levels: Sequence[Sequence[Part]], dead: frozenset[int] = frozenset()) -> Resources:
+    """Cost of sums arranged like this, of which some inputs are 0: a part is left out where all of it is."""
     costs, before = [], numbers
+    live = [not dead.issuperset(part.sources) for part in numbers]
     for level in levels:
-        for part in level:
-            counted = part.counted
-            costs.append(counter_cost(part.largest) if counted else addition_cost([before[k] for k in part.sources]))
-        before = level
+        inputs = [[k for k in part.sources if (k not in dead if part.counted else live[k])] for part in level]
+        for part, sources in zip(level, inputs, strict=True):
+            if sources:
+                counted = part.counted
+                costs.append(counter_cost(len(sources)) if counted else addition_cost([before[k] for k in sources]))
+        live, before = [bool(sources) for sources in inputs], level
     return Resources.total(costs)
 
 

@@ -113,3 +113,8 @@ def compare_cost(bits: int) -> Resources:
     carry = sum(chains) + sum(chains[1:])
     chain = Resources(carry=carry, cells=carry)
     return chain + registered_cells(2 * len(chains) - 1) if delay(bits) else chain
+
+
+def idle_bits(cut: int, bits: int) -> int:
+    """Low bits of a number that do not matter to whether it is reached."""
+    return (cut & -cut).bit_length() - 1 if cut else bits

@@ -1,7 +1,7 @@
 """`MultiplyAdd`: a number times a constant plus another, both from a memory, in logic cells."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from itertools import zip_longest
 
 import numpy as np
 from amaranth import Array, Cat, Const, Module, Signal, Value
@@ -10,7 +10,6 @@ from amaranth.lib.wiring import In, Out
 
 from icepop.compiler.plan import Resources
 from icepop.compiler.types import IntArray, pack_words, unpack_words
-from icepop.hdl.memory import distinct_columns
 from icepop.hdl.pipeline import behind
 from icepop.hdl.units.base import lone_registers, registered_cells
 
@@ -30,40 +29,46 @@ def to_digits(numbers: list[int]) -> IntArray:
     return np.array(rows, np.int64).T
 
 
-def product_name(digits: IntArray) -> bytes:
-    """What two rows of the same partial product have in common."""
-    if (digits == digits[0]).all():
-        return b"x" if digits[0] > 0 else b"complement"
-    return digits.tobytes()
+Bits = list[Hashable]
+"""Names of a number's bits, lowest first; the same name for what synthesis finds to be the same, None for a 0."""
 
 
-@dataclass(frozen=True)
-class Term:
-    """Operand of a sum: bits from ``low`` to below ``high``, of which ``registers`` need a flip-flop to wait in."""
+def tree_cost(lanes: Sequence[Sequence[Bits]], bits: int) -> Resources:
+    """Cells of trees of sums of two terms, a register behind each, modulo ``2**bits``.
 
-    low: int
-    high: int
-    registers: int
-
-
-def tree_cost(terms: Sequence[Term], bits: int) -> Resources:
-    """Cells of a tree of sums of two terms, a register behind each, modulo ``2**bits``.
-
-    Where only one of two terms has low bits, they need no adder; what has no partner waits for the next level.
+    Where only one of two terms has low bits, they need no adder; what has no partner waits for the next level. Bits
+    that only wait share a flip-flop with those of the same name.
     """
     parts = []
-    while len(terms) > 1:
-        merged = []
-        for one, other in zip(terms[::2], terms[1::2], strict=False):
-            low, high = min(one.low, other.low), min(max(one.high, other.high) + 1, bits)
-            chain = high - max(one.low, other.low)
-            parts += [Resources(chain, chain, chain, chain), lone_registers(high - low - chain)]
-            merged.append(Term(low, high, high - low))
-        if len(terms) % 2:
-            parts.append(lone_registers(terms[-1].registers))
-            merged.append(terms[-1])
-        terms = merged
+    while max(map(len, lanes)) > 1:
+        merged, waiting = [], set[Hashable]()
+        for lane, terms in enumerate(lanes):
+            pairs = [added(list(terms[k : k + 2]), bits, (lane, k)) for k in range(0, len(terms), 2)]
+            parts += [Resources(chain, chain, chain, chain) for _, chain in pairs]
+            waiting |= {name for term, chain in pairs for name in term[: len(term) - chain]}
+            merged.append([term for term, _ in pairs])
+        parts.append(lone_registers(len(waiting - {None})))
+        lanes = merged
     return Resources.total(parts)
+
+
+def added(terms: list[Bits], bits: int, place: Hashable) -> tuple[Bits, int]:
+    """Sum of one or two terms, and how many of its upper bits are on a carry chain."""
+    used = [term for term in map(trimmed, terms) if term]
+    if len(used) < 2:
+        return (used or [[]])[0], 0
+    one, other = used
+    first = max(next(k for k, name in enumerate(term) if name is not None) for term in used)
+    if first >= min(map(len, used)):
+        return [low if low is not None else high for low, high in zip_longest(one, other)], 0
+    chain = min(max(map(len, used)) + 1, bits) - first
+    below = [low if low is not None else high for low, high in zip(one[:first], other[:first], strict=True)]
+    return [*below, *((place, k) for k in range(chain))], chain
+
+
+def trimmed(term: Bits) -> Bits:
+    """Without zeros at the top."""
+    return term[: max((k + 1 for k, name in enumerate(term) if name is not None), default=0)]
 
 
 class MultiplyAdd(wiring.Component):
@@ -124,29 +129,33 @@ class MultiplyAdd(wiring.Component):
         """Bits of a row's partial product."""
         return min(self.width + bool((self.digits[:, k] == 2).any()), self.bits - 2 * self.rows[k])
 
-    def cost(self, first: int = 0, step: int = 1) -> Resources:
-        """A cell for each bit of a partial product and of a sum; a flip-flop for what waits.
+    def cost(self, lanes: int = 1) -> Resources:
+        """Cells of so many multipliers, each of which takes every ``lanes``-th pair.
 
-        Of a lane that takes only every ``step``-th pair, from number ``first`` on.
+        One for each bit of a partial product and of a sum; a flip-flop for what waits.
         """
-        digits = self.digits[first::step]
-        used = [k for k in range(len(self.rows)) if digits[:, k].any()]
-        addends = unpack_words([word >> self.code_bits for word in self.words[first::step]], self.bits, 1)
-        lowest = int(addends.any(axis=0).argmax())
-        terms = [Term(self._places[k], self._places[k] + self._length(k), self._length(k)) for k in used]
-        terms.append(Term(lowest, self.bits, distinct_columns(addends)))
+        products = [[self._product(lane, lanes, k) for k in range(len(self.rows))] for lane in range(lanes)]
+        addends = [self._addend(lane, lanes) for lane in range(lanes)]
+        tree = tree_cost([[*each, addend] for each, addend in zip(products, addends, strict=True)], self.bits)
         if self.steady:
-            inverters = self.width * sum(bool((digits[:, k] < 0).all()) for k in used)
-            return Resources(lut4=inverters, cells=inverters) + tree_cost(terms, self.bits)
-        # rows of the same digits share their partial product; where a digit never changes it is x or its complement
-        products = dict(sorted((product_name(digits[:, k]), self._length(k)) for k in used))
-        held = registered_cells(sum(products.values())) + lone_registers(terms[-1].registers)
-        return held + tree_cost(terms, self.bits)
+            inverters = lanes * self.width * int((self.digits[0] < 0).sum())
+            return tree + Resources(lut4=inverters, cells=inverters)
+        held = {name for terms in products for term in terms for name in term} - {None}
+        waiting = {name for addend in addends for name in addend} - {None}
+        return Resources.total([registered_cells(len(held)), lone_registers(len(waiting)), tree])
 
-    @property
-    def _places(self) -> list[int]:
-        """Lowest bit of each partial product."""
-        return [2 * row for row in self.rows]
+    def _product(self, lane: int, step: int, k: int) -> Bits:
+        """A row's partial product in a lane; rows of the same digits share theirs."""
+        digits = self.digits[lane::step, k]
+        if not digits.any():
+            return []
+        name, length = (lane, digits.tobytes()), self._length(k)
+        return [*[None] * (2 * self.rows[k]), *((*name, bit) for bit in range(length))]
+
+    def _addend(self, lane: int, step: int) -> Bits:
+        """What a lane adds; columns of the memory may be the same."""
+        numbers = [word >> self.code_bits for word in self.words[lane::step]]
+        return [column.tobytes() if column.any() else None for column in unpack_words(numbers, self.bits, 1).T]
 
     def elaborate(self, platform: object) -> Module:
         """Partial products, and a tree of sums."""

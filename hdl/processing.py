@@ -61,9 +61,8 @@ class Row:
 
     @property
     def cost(self) -> Resources:
-        """Sum and accumulator, and the choice of what is added to; what a product costs depends on its weights."""
-        _, cost = known_sum(self.product.shifts, self.pitch or PITCH)
-        parts = [cost]
+        """Accumulator, and the choice of what is added to; what products and their sum cost depends on the weights."""
+        parts = []
         if self.accumulates:
             parts += [adder_cells(self.bits), registered_cells((self.turns - 1) * self.bits)]
         if self.starts and self.several:

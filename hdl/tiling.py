@@ -1,5 +1,6 @@
 """`Tiling`: how a layer's matrix is cut into the words that its processing elements read, one a cycle."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -71,12 +72,13 @@ class Tiling:
         padded[:, : self.rows] = rows.reshape(self.groups, self.rows)
         return padded.reshape(-1, self.pe)
 
-    def joined(self, words: list[list[int]], bits: int) -> list[int]:
-        """Words of ``pe`` rows each, in the order in which they are read, of words of ``bits`` bits (row, beat)."""
+    def joined(self, words: list[list[int]], bits: int, lanes: Sequence[int]) -> list[int]:
+        """Words of some of each ``pe`` rows, in the order in which they are read, from words of ``bits`` bits."""
         return [
             sum(
-                words[group * self.rows + row][beat] << bits * (row - first)
-                for row in range(first, min(first + self.pe, self.rows))
+                words[group * self.rows + first + lane][beat] << bits * place
+                for place, lane in enumerate(lanes)
+                if first + lane < self.rows
             )
             for group in range(self.groups)
             for first in range(0, self.rows, self.pe)

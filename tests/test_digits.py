@@ -17,23 +17,25 @@ from icepop.sim.pins import through_pins
 from icepop.sim.prove import simulate
 from icepop.trainer.config import TrainConfig
 from icepop.trainer.export import save
-from icepop.trainer.train import TrainResult, train
+from icepop.trainer.models import QuantNet
+from icepop.trainer.train import train
+from icepop.trainer.trained import Trained
 
 
 @pytest.fixture(scope="module")
-def trained() -> TrainResult:
+def trained() -> Trained[QuantNet]:
     """A briefly trained network of the default shape."""
     return train(TrainConfig(epochs=4))
 
 
 @pytest.fixture(scope="module")
-def file(trained: TrainResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(trained: Trained[QuantNet], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("digits") / "model.onnx"
     save(trained.model, path)
     return path
 
 
-def test_golden_equals_qonnx_and_torch_on_every_test_image(trained: TrainResult, file: Path) -> None:
+def test_golden_equals_qonnx_and_torch_on_every_test_image(trained: Trained[QuantNet], file: Path) -> None:
     x = trained.data.test.x
     assert len(x) == 540
     network = load_network(file)
@@ -52,7 +54,7 @@ def test_golden_equals_qonnx_and_torch_on_every_test_image(trained: TrainResult,
     assert np.array_equal(golden["label"], logits.argmax(axis=1))
 
 
-def test_hardware_equals_golden_on_real_images(trained: TrainResult, file: Path) -> None:
+def test_hardware_equals_golden_on_real_images(trained: Trained[QuantNet], file: Path) -> None:
     network = load_network(file)
     codes = network.graph.run(trained.data.test.x[:6])[network.start]
     plan = make_plan(network, unit_library(), BOARD.name, BOARD.for_accelerator(network.ends()[0]), 100)
@@ -60,7 +62,7 @@ def test_hardware_equals_golden_on_real_images(trained: TrainResult, file: Path)
     assert (report.exact, report.mismatch, report.as_planned) == (6, None, True)
 
 
-def test_an_image_goes_through_the_serial_pins(trained: TrainResult, file: Path) -> None:
+def test_an_image_goes_through_the_serial_pins(trained: Trained[QuantNet], file: Path) -> None:
     network = load_network(file)
     codes = network.graph.run(trained.data.test.x[:1])[network.start]
     plan = make_plan(network, unit_library(), BOARD.name, BOARD.for_accelerator(network.ends()[0]), 400)

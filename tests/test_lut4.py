@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from lut_networks import random_vote
 
-from icepop.compiler.cli import run
+from icepop.compiler.cli.main import run
 from icepop.compiler.plan import Resources
 from icepop.compiler.search import search
 from icepop.hdl.units.registry import unit_library
@@ -55,5 +55,5 @@ def test_the_planner_chooses_by_rate_and_room() -> None:
 
 def test_other_words_for_a_network_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "--net", "lut5:30", "-o", str(tmp_path / "model.onnx")]) == 2
-    message = "icepop: a network must be mlp or lut4:VOTERS, such as lut4:150, not 'lut5:30'"
+    message = "icepop: a network must be mlp, cnn or lut4:VOTERS, such as lut4:150, not 'lut5:30'"
     assert capsys.readouterr().err.splitlines()[-1] == message

@@ -7,10 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+KNOTS = 5
+"""Points each way that an elastic change shifts."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random affine maps and brightness for images, noise for any data.
+    """Random affine and elastic maps and brightness for images, noise for any data.
 
     Each amount is drawn anew for each sample, evenly between minus and plus the largest, the noise from a normal
     distribution. All come from torch's random state.
@@ -27,6 +30,9 @@ class Augmentation:
         Largest rotation, in degrees.
     scale, shear, gain : float
         Largest relative change of size, skew and brightness.
+    elastic : float
+        Largest shift of each of `KNOTS` x `KNOTS` points of the image, in parts of its size, smooth between them
+        (Simard, Steinkraus, Platt 2003).
     noise : float
         Standard deviation of the noise, in parts of ``peak``.
     """
@@ -39,6 +45,7 @@ class Augmentation:
     shear: float = 0.07
     gain: float = 0.1
     noise: float = 0.125
+    elastic: float = 0.0
 
     def __call__(self, x: Tensor) -> Tensor:
         """Changed samples, shape (n, features) as given."""
@@ -47,7 +54,7 @@ class Augmentation:
         return x + torch.randn_like(x) * (self.noise * self.peak)
 
     def moved(self, images: Tensor) -> Tensor:
-        """Images (n, height, width) under random affine maps, bilinear, 0 outside."""
+        """Images (n, height, width) under random maps, bilinear, 0 outside."""
         count = len(images)
         angle, size = _draw(math.radians(self.rotate), count), 1 + _draw(self.scale, count)
         cosine, sine = torch.cos(angle) * size, torch.sin(angle) * size
@@ -56,6 +63,10 @@ class Augmentation:
         rows = [cosine, shear * cosine - sine, shift[0], sine, shear * sine + cosine, shift[1]]
         maps = torch.stack(rows, dim=1).reshape(count, 2, 3)
         grid = functional.affine_grid(maps, [count, 1, *self.shape], align_corners=False)
+        if self.elastic:
+            knots = 2 * _draw(self.elastic, count, 2, KNOTS, KNOTS)
+            smooth = functional.interpolate(knots, self.shape, mode="bicubic", align_corners=True)
+            grid = grid + smooth.permute(0, 2, 3, 1)
         return functional.grid_sample(images[:, None], grid, align_corners=False)[:, 0]
 
 

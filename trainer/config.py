@@ -18,7 +18,10 @@ class TrainConfig:
     data : str
         ``digits``, ``mnist`` or the path of an npz; see `icepop.trainer.data.load`.
     hidden : tuple of int
-        Width of each hidden layer.
+        Width of each hidden dense layer.
+    channels : tuple of int
+        Channels of each convolution of 3x3 windows, before the dense layers; a max pool halves the map behind each
+        while it is at least 4 high and wide.
     thresholds : int or tuple of float
         Thermometer thresholds: how many, evenly spaced over the range of the training part, or the ascending values.
     input_bits : int
@@ -44,6 +47,7 @@ class TrainConfig:
 
     data: str = "digits"
     hidden: tuple[int, ...] = (128,)
+    channels: tuple[int, ...] = ()
     thresholds: int | tuple[float, ...] = 3
     input_bits: int = 0
     weights: str = "binary"
@@ -58,7 +62,9 @@ class TrainConfig:
     refit: bool = True
 
     def __post_init__(self) -> None:
-        self._need(bool(self.hidden) and min(self.hidden) > 0, "hidden", "one or more widths of at least 1")
+        self._need(bool(self.hidden or self.channels), "hidden", "one or more widths of at least 1")
+        self._need(min(self.hidden, default=1) > 0, "hidden", "widths of at least 1")
+        self._need(min(self.channels, default=1) > 0, "channels", "at least 1 each")
         self._need(self.epochs > 0, "epochs", "at least 1")
         self._need(self.batch > 1, "batch", "at least 2")
         self._need(self.lr > 0, "lr", "greater than 0")

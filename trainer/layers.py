@@ -1,4 +1,4 @@
-"""Layers: a linear layer with quantized weights, and the encoders that turn real inputs into codes."""
+"""Layers: products with quantized weights, and the encoders that turn real inputs into codes."""
 
 import math
 from collections.abc import Sequence
@@ -12,10 +12,8 @@ from icepop.trainer.quantizers import Quantizer, Uniform
 INITIAL = 0.3  # largest initial latent weight: near enough to 0 that signs can change early
 
 
-class QuantLinear(nn.Module):
-    r"""Linear layer whose weights are quantized, without bias.
-
-    .. math:: y_n = s_n \sum_k q_{nk}\, x_k
+class QuantProduct(nn.Module):
+    """What a linear layer and a convolution share: a matrix of latent weights, its codes and its scale.
 
     The scale comes after the integer product: while every sum of codes stays below 2**24, float32 is exact.
 
@@ -49,10 +47,6 @@ class QuantLinear(nn.Module):
         scale = self.quantizer.scale(self.weight)
         return (scale if self.per_channel else scale.mean()) * self.gain
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Outputs (samples, N) of inputs (samples, K)."""
-        return functional.linear(x, self.codes()) * self.scale()
-
     @torch.no_grad()
     def clip(self) -> None:
         """Keep latent weights that become signs in [-1, 1], where the straight-through gradient is not zero."""
@@ -60,8 +54,50 @@ class QuantLinear(nn.Module):
             self.weight.clamp_(-1, 1)
 
 
+class QuantLinear(QuantProduct):
+    r"""Linear layer whose weights are quantized, without bias.
+
+    .. math:: y_n = s_n \sum_k q_{nk}\, x_k
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs (samples, N) of inputs (samples, K)."""
+        return functional.linear(x, self.codes()) * self.scale()
+
+
+class QuantConv(QuantProduct):
+    r"""Convolution of square windows whose weights are quantized, without bias; zeros around keep the map's size.
+
+    .. math:: y_{nij} = s_n \sum_{c,u,v} q_{ncuv}\, x_{c,\,i+u-p,\,j+v-p}, \qquad p = (k - 1) / 2
+
+    Parameters
+    ----------
+    channels, outputs : int
+        C and N.
+    quantizer : Quantizer
+        Gives the codes q and the scale s.
+    kernel : int
+        Odd width k of a window.
+    """
+
+    def __init__(self, channels: int, outputs: int, quantizer: Quantizer, kernel: int = 3) -> None:
+        super().__init__(channels * kernel * kernel, outputs, quantizer)
+        self.kernel = kernel
+
+    def windows(self) -> Tensor:
+        """Weight codes, shape (N, C, k, k)."""
+        codes = self.codes()
+        return codes.reshape(len(codes), -1, self.kernel, self.kernel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (samples, N, H, W) of maps (samples, C, H, W)."""
+        scale = self.scale()
+        product = functional.conv2d(x, self.windows(), padding=self.kernel // 2)
+        return product * (scale[:, None, None] if scale.dim() else scale)
+
+
 class Thermometer(nn.Module):
-    r"""Input encoder: one bipolar bit for each threshold an input reaches.
+    r"""Input encoder: one bipolar bit for each threshold an input reaches, a feature or a map.
 
     .. math:: b_{fT + t} = \begin{cases} +1 & x_f \ge \theta_t \\ -1 & x_f < \theta_t \end{cases}
 
@@ -78,12 +114,13 @@ class Thermometer(nn.Module):
         self.register_buffer("thresholds", torch.tensor(thresholds, dtype=torch.float32))
 
     def width(self, features: int) -> int:
-        """Codes of ``features`` inputs."""
+        """Codes of ``features`` inputs, or channels of as many channels."""
         return features * len(self.thresholds)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Bits (samples, F*T), threshold index innermost, of inputs (samples, F)."""
-        return torch.where(x[:, :, None] >= self.thresholds, 1.0, -1.0).flatten(1)
+        """Bits (samples, F*T, ...), threshold index innermost, of inputs (samples, F, ...)."""
+        levels = self.thresholds.reshape(-1, *(1 for _ in x.shape[2:]))
+        return torch.where(x[:, :, None] >= levels, 1.0, -1.0).flatten(1, 2)
 
 
 class KBitInput(nn.Module):
@@ -109,7 +146,7 @@ class KBitInput(nn.Module):
         self.quantizer = Uniform(bits, signed=signed, step=step, learned=False)
 
     def width(self, features: int) -> int:
-        """Codes of ``features`` inputs."""
+        """Codes of ``features`` inputs, or channels of as many channels."""
         return features
 
     def forward(self, x: Tensor) -> Tensor:

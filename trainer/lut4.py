@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from icepop.compiler.ops.lut_vote import votes
+from icepop.compiler.ops.lut_vote import Voters
+from icepop.trainer.data import Part
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,10 @@ class Thermometer:
     def bits(self, x: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Bits (B, samples) of samples (samples, features); a bit's values lie side by side."""
         columns = np.ascontiguousarray(x.T)
-        return (columns[self.pixels] >= self.thresholds[:, None]).astype(np.uint8)
+        bits = np.empty((len(self), len(x)), np.bool_)
+        for row, pixel, threshold in zip(bits, self.pixels, self.thresholds, strict=True):
+            np.greater_equal(columns[pixel], threshold, out=row)
+        return bits.view(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,41 +65,28 @@ class LutNet:
         Values of one sample.
     encoder : Thermometer
         B bits.
-    index : int64 array (C, V, 4)
-        Bits that each voter of each class reads, least significant address bit first.
-    tables : bool array (C, V, 16)
-        Truth tables.
+    voters : Voters
+        Which bits they read, and their tables.
     """
 
     features: int
     encoder: Thermometer
-    index: NDArray[np.int64]
-    tables: NDArray[np.bool_]
-
-    @property
-    def classes(self) -> int:
-        """Number of classes, C."""
-        return len(self.index)
-
-    @property
-    def voters(self) -> int:
-        """Voters of all classes together."""
-        return self.index.shape[0] * self.index.shape[1]
+    voters: Voters
 
     def scores(self, x: NDArray[np.float32]) -> NDArray[np.int64]:
         """Votes (samples, C) for samples (samples, features)."""
-        return votes(self.encoder.bits(x), self.index, self.tables)
+        return self.voters.votes(self.encoder.bits(x))
 
-    def accuracy(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> float:
+    def accuracy(self, part: Part) -> float:
         """Share of samples whose winner is their label, 0 to 1."""
-        return float((self.scores(x).argmax(axis=1) == y).mean())
+        return float((self.scores(part.x).argmax(axis=1) == part.y).mean())
 
     def pruned(self) -> "LutNet":
         """The same function, without bits that no voter reads; a voter reads what its table depends on."""
-        index = self.index.copy()
+        index, tables = self.voters.index.copy(), self.voters.tables
         for place in range(index.shape[-1]):
             low = np.array([a for a in range(16) if not a >> place & 1])
-            idle = (self.tables[..., low] == self.tables[..., low | 1 << place]).all(axis=-1)
+            idle = (tables[..., low] == tables[..., low | 1 << place]).all(axis=-1)
             index[idle, place] = -1
         used = np.unique(index[index >= 0])
         # an input that does not matter reads what another one of the voter does
@@ -103,4 +94,4 @@ class LutNet:
         index = np.where(index < 0, spare[..., None], index)
         used = np.unique(index)
         encoder = Thermometer(self.encoder.pixels[used], self.encoder.thresholds[used])
-        return LutNet(self.features, encoder, np.searchsorted(used, index), self.tables)
+        return LutNet(self.features, encoder, Voters(np.searchsorted(used, index), tables))

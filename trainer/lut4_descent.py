@@ -22,9 +22,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from icepop.compiler.ops.lut_vote import ENTRIES, INPUTS, addresses, votes
+from icepop.compiler.ops.lut_vote import ENTRIES, INPUTS, Voters, addresses
+from icepop.trainer.lut4_focus import Floats, Focus
 
-Floats = NDArray[np.float64]
+STALE = 32
+"""Visits after which the samples that candidates are compared on are drawn anew."""
 
 HALVES = [
     tuple(np.array([a for a in range(ENTRIES) if a >> place & 1 == value]) for value in (0, 1))
@@ -33,26 +35,10 @@ HALVES = [
 """For each place of an address: those with a 0 there, and in the same order those with a 1."""
 
 
-@dataclass(eq=False)
-class Voters:
-    """What the descent changes.
-
-    Parameters
-    ----------
-    index : int64 array (C, V, 4)
-        Bit that each voter's inputs read.
-    tables : bool array (C, V, 16)
-        Truth tables.
-    """
-
-    index: NDArray[np.int64]
-    tables: NDArray[np.bool_]
-
-    @staticmethod
-    def random(classes: int, each: int, bits: int, rng: np.random.Generator) -> "Voters":
-        """Voters that read four different bits, with random tables."""
-        index = rng.random((classes, each, bits)).argpartition(INPUTS - 1, axis=-1)[..., :INPUTS]
-        return Voters(index.astype(np.int64), rng.random((classes, each, ENTRIES)) < 0.5)
+def random_voters(classes: int, each: int, bits: int, rng: np.random.Generator) -> Voters:
+    """Voters that read four different bits, with random tables."""
+    index = rng.random((classes, each, bits)).argpartition(INPUTS - 1, axis=-1)[..., :INPUTS]
+    return Voters(index.astype(np.int64), rng.random((classes, each, ENTRIES)) < 0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +57,7 @@ class Sample:
 
     bits: NDArray[np.uint8]
     y: NDArray[np.int64]
-    weights: Floats
+    weights: NDArray[np.float64]
 
 
 class Descent:
@@ -80,48 +66,58 @@ class Descent:
     Parameters
     ----------
     voters : Voters
-        Changed in place.
+        Their arrays are changed in place.
     sample : Sample
         The data.
     alpha : float
         Scale from votes to logits.
     window : int
-        Samples, in a row, that candidates are compared on; the table, and whether the best candidate is taken, are
-        decided on all samples.
+        Samples that candidates are compared on, drawn by how far they are from their label; the table, and whether the
+        best candidate is taken, are decided on all samples.
+    rng : numpy.random.Generator
+        Order of visits, and draws.
     """
 
-    def __init__(self, voters: Voters, sample: Sample, alpha: float, window: int):
+    def __init__(self, voters: Voters, sample: Sample, alpha: float, window: int, rng: np.random.Generator):
         self.voters, self.sample, self.alpha = voters, sample, alpha
-        self.window = min(window, len(sample.y))
-        self.floats = sample.bits.astype(np.float32)
-        self.counts = votes(sample.bits, voters.index, voters.tables).T.copy()
-        self.powers = np.exp(alpha * np.arange(voters.index.shape[1] + 1))
-        self.total: Floats = self.powers[self.counts].sum(axis=0)
-        self.positions = np.arange(len(sample.y))
+        self.window, self.rng = window, rng
+        counts, each = voters.votes(sample.bits).T, voters.voters
+        # e^(alpha v) for each class and sample, with votes counted from the middle to stay within float32
+        self.powers = np.exp(alpha * (np.arange(each + 1) - each / 2)).astype(np.float32)[counts]
+        self.step = np.float32(np.exp(alpha))
+        self.weights = sample.weights.astype(np.float32)
+        self.own = [alpha * (sample.y == label).astype(np.float32) for label in range(voters.classes)]
+        self.refocus()
 
     @property
     def loss(self) -> float:
         """Weighted mean cross-entropy in nats."""
-        own = self.counts[self.sample.y, self.positions]
-        return float((np.log(self.total) - self.alpha * own) @ self.sample.weights)
+        return float(-np.log(self.probabilities().astype(np.float64)) @ self.sample.weights)
 
-    def visit(self, label: int, number: int, start: int) -> None:
+    def probabilities(self) -> Floats:
+        """Probability (samples,) that each sample's label is given."""
+        return self.powers[self.sample.y, np.arange(len(self.sample.y))] / self.powers.sum(axis=0)
+
+    def refocus(self) -> None:
+        """Draw samples to compare candidates on anew."""
+        self.total = self.powers.sum(axis=0)
+        self.focus = Focus(self.sample.bits, self.weights * (1 - self.probabilities()), self.window, self.rng)
+
+    def visit(self, label: int, number: int) -> None:
         """Give one voter the best replacement of one of its inputs, and the best table.
 
         Parameters
         ----------
         label, number : int
             Class, and which of its voters.
-        start : int
-            First sample that candidates are compared on.
         """
         index, table = self.voters.index[label, number], self.voters.tables[label, number]
         address = addresses(self.sample.bits, index)
-        rest = self.counts[label] - table[address]
-        others = self.total - self.powers[self.counts[label]]
-        change = self._change(label, rest, others)
+        others = self.total - self.powers[label]
+        without = np.where(table[address], self.powers[label] / self.step, self.powers[label])
+        change = self.weights * (np.log((others + without * self.step) / (others + without)) - self.own[label])
         sums = np.bincount(address, change, ENTRIES)
-        place, bit = self._best_input(address, change, slice(start, start + self.window))
+        place, bit = best_input(*self.focus.sums(address, change))
         if index[place] != bit:
             replaced = index.copy()
             replaced[place] = bit
@@ -130,34 +126,32 @@ class Descent:
             if np.minimum(other_sums, 0).sum() < np.minimum(sums, 0).sum():
                 index[:], address, sums = replaced, other_address, other_sums
         table[:] = sums < 0
-        self.counts[label] = rest + table[address]
-        self.total = others + self.powers[self.counts[label]]
+        self.powers[label] = np.where(table[address], without * self.step, without)
+        self.total = others + self.powers[label]
 
-    def _change(self, label: int, rest: NDArray[np.int64], others: Floats) -> NDArray[np.float32]:
-        """Loss with the voter's bit 1 less that with 0, for every sample."""
-        ratio = (others + self.powers[rest + 1]) / (others + self.powers[rest])
-        change = np.log(ratio) - self.alpha * (self.sample.y == label)
-        return (self.sample.weights * change).astype(np.float32)
+    def sweep(self) -> None:
+        """Visit every voter once, in random order."""
+        each = self.voters.voters
+        for done, position in enumerate(self.rng.permutation(self.voters.classes * each).tolist()):
+            if done and done % STALE == 0:
+                self.refocus()
+            self.visit(*divmod(position, each))
 
-    def _best_input(self, address: NDArray[np.uint8], change: NDArray[np.float32], window: slice) -> tuple[int, int]:
-        """Place and bit of the replacement that lowers the loss most; it may be the bit that is there."""
-        spread = np.zeros((self.window, ENTRIES), np.float32)
-        spread[self.positions[: self.window], address[window]] = change[window]
-        ones = self.floats[:, window] @ spread
-        total = spread.sum(axis=0)
-        losses = []
-        for low, high in HALVES:
-            with_one = ones[:, low] + ones[:, high]
-            with_zero = total[low] + total[high] - with_one
-            losses.append(np.minimum(with_one, 0).sum(axis=1) + np.minimum(with_zero, 0).sum(axis=1))
-        place, bit = divmod(int(np.argmin(losses)), len(ones))
-        return place, bit
 
-    def sweep(self, rng: np.random.Generator) -> None:
-        """Visit every voter once, in random order; samples must be in random order too."""
-        classes, each = self.voters.index.shape[:2]
-        order = rng.permutation(classes * each)
-        starts = rng.integers(0, len(self.sample.y) - self.window + 1, len(order))
-        for position, start in zip(order.tolist(), starts.tolist(), strict=True):
-            label, number = divmod(position, each)
-            self.visit(label, number, start)
+def best_input(total: Floats, ones: Floats) -> tuple[int, int]:
+    """Place and bit of the replacement that lowers the loss most; it may be the bit that is there.
+
+    Parameters
+    ----------
+    total : float32 array (16,)
+        Sums of the change of loss by address.
+    ones : float32 array (B, 16)
+        The same of the samples where each bit is 1.
+    """
+    losses = []
+    for low, high in HALVES:
+        with_one = ones[:, low] + ones[:, high]
+        with_zero = total[low] + total[high] - with_one
+        losses.append(np.minimum(with_one, 0).sum(axis=1) + np.minimum(with_zero, 0).sum(axis=1))
+    place, bit = divmod(int(np.argmin(losses)), len(ones))
+    return place, bit

@@ -18,20 +18,20 @@ def build(net: LutNet) -> onnx.ModelProto:
     All numbers are integers below 2**24, so float32 is exact.
     """
     net = net.pruned()
-    classes, each, inputs = net.index.shape
-    entries = net.tables.shape[-1]
+    classes, each, inputs = net.voters.index.shape
+    count, entries = classes * each, net.voters.tables.shape[-1]
     writer = Writer("x")
     writer.then("Gather", "pixels", writer.tensor("pixels_index", net.encoder.pixels), axis=1)
     writer.then("GreaterOrEqual", "encode", writer.tensor("encode_thresholds", net.encoder.thresholds))
     writer.then("Cast", "bits", to=TensorProto.FLOAT)
-    writer.then("Gather", "inputs", writer.tensor("inputs_index", net.index.reshape(net.voters, inputs)), axis=1)
+    writer.then("Gather", "inputs", writer.tensor("inputs_index", net.voters.index.reshape(count, inputs)), axis=1)
     places = (1 << np.arange(inputs)).astype(np.float32)
     writer.then("Mul", "weighted", writer.tensor("weighted_places", places))
     writer.then("ReduceSum", "address", writer.tensor("address_axes", np.array([2])), keepdims=0)
-    starts = (entries * np.arange(net.voters)).astype(np.float32)
+    starts = (entries * np.arange(count)).astype(np.float32)
     writer.then("Add", "entry", writer.tensor("entry_starts", starts))
     writer.then("Cast", "entry_number", to=TensorProto.INT64)
-    table = writer.tensor("tables", net.tables.reshape(-1).astype(np.float32))
+    table = writer.tensor("tables", net.voters.tables.reshape(-1).astype(np.float32))
     writer.last = writer.node("Gather", "voters", [table, writer.last], axis=0)
     writer.then("Reshape", "ballots", writer.tensor("ballots_shape", np.array([0, classes, each])))
     writer.then("ReduceSum", "votes", writer.tensor("votes_axes", np.array([2])), keepdims=0)

@@ -14,16 +14,22 @@ from icepop.compiler.ops.lut_vote import INPUTS
 from icepop.trainer.augment import Augmentation
 from icepop.trainer.data import Dataset, Part, load
 from icepop.trainer.lut4 import LutNet, Thermometer
-from icepop.trainer.lut4_descent import Descent, Sample, Voters
+from icepop.trainer.lut4_descent import Descent, Sample, random_voters
 from icepop.trainer.train import reproducible
+from icepop.trainer.trained import Trained, trained
 
 MAX_BITS, MAX_THRESHOLDS = 1600, 7
 """Bits and thresholds that are chosen by default at most."""
 RAREST = 0.01
 """Bits of which one value is rarer than this are dropped."""
+WIDEST = 150.0
+"""Logits of a class at most, so that float32 holds their exponentials."""
 
-CHANGES = {"shift": 0.075, "rotate": 12.0, "scale": 0.1, "shear": 0.1, "gain": 0.08, "noise": 0.0}
-"""Largest changes of a copy; on an 8x8 image, the shift is 0.6 pixels."""
+FEWEST_SAMPLES, MOST_SAMPLES = 25_000, 120_000
+"""Samples of a sweep that are chosen by default."""
+
+CHANGES = {"shift": 0.05, "rotate": 8.0, "scale": 0.07, "shear": 0.07, "gain": 0.08, "noise": 0.0}
+"""Largest changes of a copy."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +48,9 @@ class Lut4Config:
     sweeps : int
         Visits of each voter.
     samples : int
-        Samples of one sweep, originals and changed copies, at most.
+        Samples of one sweep, originals and changed copies, at most. 0 takes twice the samples there are, within limits.
     window : int
-        Samples of a sweep, drawn for each voter, that candidates for its inputs are compared on.
+        Samples of a sweep that candidates for a voter's inputs are compared on; those far from their label.
     share : float
         Share of the loss, 0 to 1, that is the original samples'; the changed copies' is the rest.
     spread : float
@@ -53,6 +59,8 @@ class Lut4Config:
         Of voters, order and augmentation. On one machine, the same seed gives the same network.
     augment : bool
         Whether sweeps see randomly changed copies of the samples beside them.
+    elastic : float
+        Largest elastic change of a copy, in parts of the image's size.
     refit : bool
         Whether the network that is returned was trained once more, on training and validation part together.
     """
@@ -60,13 +68,14 @@ class Lut4Config:
     data: str = "digits"
     voters: int = 150
     thresholds: int | tuple[float, ...] = 0
-    sweeps: int = 12
-    samples: int = 25_000
+    sweeps: int = 8
+    samples: int = 0
     window: int = 8_000
     share: float = 0.3
     spread: float = 12.0
     seed: int = 0
     augment: bool = True
+    elastic: float = 0.0
     refit: bool = True
 
     @staticmethod
@@ -80,14 +89,14 @@ class Lut4Config:
         """
         match = re.fullmatch(r"lut4:([1-9]\d{0,5})", net)
         if match is None:
-            raise IcepopError(f"a network must be mlp or lut4:VOTERS, such as lut4:150, not '{net}'")
+            raise IcepopError(f"a network must be mlp, cnn or lut4:VOTERS, such as lut4:150, not '{net}'")
         config = Lut4Config(data=data, voters=int(match[1]), seed=seed)
         return config if sweeps is None else replace(config, sweeps=sweeps)
 
     def __post_init__(self) -> None:
         self._need(self.voters > 0, "voters", "at least 1")
         self._need(self.sweeps > 0, "sweeps", "at least 1")
-        self._need(self.samples > 1, "samples", "at least 2")
+        self._need(self.samples >= 0 and self.samples != 1, "samples", "0 or at least 2")
         self._need(0 <= self.share <= 1, "share", "from 0 to 1")
         self._need(self.spread > 0, "spread", "greater than 0")
         if isinstance(self.thresholds, int):
@@ -101,33 +110,11 @@ class Lut4Config:
             raise IcepopError(f"{name} must be {what}, not {getattr(self, name)}")
 
 
-@dataclass(frozen=True, eq=False)
-class Lut4Result:
-    """A trained network and how good it is.
-
-    Parameters
-    ----------
-    net : LutNet
-        The network.
-    data : Dataset
-        What it was trained and measured on.
-    val_accuracy : float
-        Share of the validation part that is right, 0 to 1, of the network that never saw it.
-    test_accuracy : float
-        Share of the test part that is right, of ``net``; measured once, here.
-    """
-
-    net: LutNet
-    data: Dataset
-    val_accuracy: float
-    test_accuracy: float
-
-
 Progress = Callable[[int, int], None]
 """Called with the sweeps done and to do."""
 
 
-def train(config: Lut4Config, progress: Progress = lambda done, count: None) -> Lut4Result:
+def train(config: Lut4Config, progress: Progress = lambda done, count: None) -> Trained[LutNet]:
     """Train a network.
 
     Raises
@@ -137,11 +124,11 @@ def train(config: Lut4Config, progress: Progress = lambda done, count: None) -> 
     """
     data = load(config.data)
     count = config.sweeps * (2 if config.refit else 1)
-    net = train_on(data.train, data, config, lambda done: progress(done, count))
-    val_accuracy = net.accuracy(data.val.x, data.val.y)
-    if config.refit:
-        net = train_on(data.fitting, data, config, lambda done: progress(config.sweeps + done, count))
-    return Lut4Result(net, data, val_accuracy, net.accuracy(data.test.x, data.test.y))
+
+    def fit_to(part: Part, again: bool) -> LutNet:
+        return train_on(part, data, config, lambda done: progress(done + config.sweeps * again, count))
+
+    return trained(data, config.refit, fit_to, LutNet.accuracy)
 
 
 def train_on(part: Part, data: Dataset, config: Lut4Config, report: Callable[[int], None]) -> LutNet:
@@ -152,16 +139,17 @@ def train_on(part: Part, data: Dataset, config: Lut4Config, report: Callable[[in
     encoder = Thermometer.of(part.x, levels(data, config.thresholds), RAREST)
     if len(encoder) < INPUTS:
         raise IcepopError(f"voters read {INPUTS} different bits, but the inputs give only {len(encoder)} that vary")
-    change = Augmentation(data.shape, data.peak, **CHANGES) if config.augment else None
+    change = Augmentation(data.shape, data.peak, elastic=config.elastic, **CHANGES) if config.augment else None
     rng = np.random.default_rng(config.seed)
     with reproducible(config.seed), threadpool_limits(1):
-        voters = Voters.random(data.classes, each, len(encoder), rng)
+        voters = random_voters(data.classes, each, len(encoder), rng)
+        alpha = min(config.spread / config.voters**0.5, WIDEST / each)
         for number in range(1, config.sweeps + 1):
             x, y, weights = drawn(part, config, change, rng)
             sample = Sample(encoder.bits(x), y, weights)
-            Descent(voters, sample, config.spread / config.voters**0.5, config.window).sweep(rng)
+            Descent(voters, sample, alpha, config.window, rng).sweep()
             report(number)
-    return LutNet(data.features, encoder, voters.index, voters.tables)
+    return LutNet(data.features, encoder, voters)
 
 
 def levels(data: Dataset, thresholds: int | tuple[float, ...]) -> NDArray[np.float32]:
@@ -176,12 +164,13 @@ def drawn(
     part: Part, config: Lut4Config, change: Augmentation | None, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
     """Samples of one sweep, with labels and weights: originals, and changed copies of them, in random order."""
-    limit = config.samples if change is None else config.samples // 2
+    count = config.samples or min(max(FEWEST_SAMPLES, 2 * len(part)), MOST_SAMPLES)
+    limit = count if change is None else count // 2
     chosen = np.arange(len(part)) if len(part) <= limit else rng.choice(len(part), limit, replace=False)
     if change is None:
         rng.shuffle(chosen)
         return part.x[chosen], part.y[chosen], np.full(len(chosen), 1 / len(chosen))
-    copied = np.tile(chosen, (config.samples - len(chosen)) // len(chosen))
+    copied = np.tile(chosen, (count - len(chosen)) // len(chosen))
     copies = change(torch.from_numpy(part.x[copied])).numpy()
     parts = (chosen, config.share), (copied, 1 - config.share)
     weights = np.concatenate([np.full(len(part), share / len(part)) for part, share in parts])

@@ -13,9 +13,10 @@ from icepop.trainer.augment import Augmentation
 from icepop.trainer.config import TrainConfig
 from icepop.trainer.data import Dataset, Part, load
 from icepop.trainer.distill import Teacher, soft_cross_entropy
-from icepop.trainer.layers import KBitInput, QuantLinear, Thermometer
-from icepop.trainer.models import Encoder, Mlp, MlpSpec
+from icepop.trainer.layers import KBitInput, QuantProduct, Thermometer
+from icepop.trainer.models import Encoder, NetSpec, QuantNet
 from icepop.trainer.prune import Pruned
+from icepop.trainer.trained import Trained, trained
 
 EVALUATION_BATCH = 4096
 SETTLE_SAMPLES = 10_000
@@ -50,29 +51,7 @@ class Epoch:
     val_accuracy: float | None
 
 
-@dataclass(frozen=True, eq=False)
-class TrainResult:
-    """A trained network and how good it is.
-
-    Parameters
-    ----------
-    model : Mlp
-        In evaluation mode.
-    data : Dataset
-        What it was trained and measured on.
-    val_accuracy : float
-        Share of the validation part that is right, 0 to 1, of the network that never saw it.
-    test_accuracy : float
-        Share of the test part that is right, of ``model``; measured once, here.
-    """
-
-    model: Mlp
-    data: Dataset
-    val_accuracy: float
-    test_accuracy: float
-
-
-def train(config: TrainConfig, progress: Callable[[Epoch], None] = lambda epoch: None) -> TrainResult:
+def train(config: TrainConfig, progress: Callable[[Epoch], None] = lambda epoch: None) -> Trained[QuantNet]:
     """Train a network.
 
     Parameters
@@ -90,26 +69,24 @@ def train(config: TrainConfig, progress: Callable[[Epoch], None] = lambda epoch:
     data = load(config.data)
     count = config.epochs * (2 if config.refit else 1)
 
-    def first(number: int, loss: float, model: nn.Module) -> None:
-        progress(Epoch(number, count, loss, accuracy(model, data.val)))
+    def fit_to(part: Part, again: bool) -> QuantNet:
+        def report(number: int, loss: float, model: nn.Module) -> None:
+            seen = None if again else accuracy(model, data.val)
+            progress(Epoch(number + config.epochs * again, count, loss, seen))
 
-    def second(number: int, loss: float, model: nn.Module) -> None:
-        progress(Epoch(config.epochs + number, count, loss, None))
+        return train_on(part, data, config, report)
 
-    model = train_on(data.train, data, config, first)
-    val_accuracy = accuracy(model, data.val)
-    if config.refit:
-        model = train_on(data.fitting, data, config, second)
-    return TrainResult(model, data, val_accuracy, accuracy(model, data.test))
+    return trained(data, config.refit, fit_to, accuracy)
 
 
-def train_on(part: Part, data: Dataset, config: TrainConfig, report: Report) -> Mlp:
+def train_on(part: Part, data: Dataset, config: TrainConfig, report: Report) -> QuantNet:
     """New network, trained on one part of the data; what is random depends on the seed alone."""
     change: Change = Augmentation(data.shape, data.peak) if config.augment else nn.Identity()
     with reproducible(config.seed):
         loss = new_loss(part, data, config, change)
-        spec = MlpSpec(data.features, data.classes, config.hidden, config.weights, config.activations, config.sparsity)
-        model = Mlp(spec, new_encoder(data, config))
+        sizes = (data.shape, data.classes, config.hidden, config.channels)
+        spec = NetSpec(*sizes, config.weights, config.activations, config.sparsity)
+        model = QuantNet(spec, new_encoder(data, config))
         fit(model, loss, part, config, change, report)
     model.settle(torch.from_numpy(part.x[:SETTLE_SAMPLES]))
     return model
@@ -120,7 +97,7 @@ def fit(model: nn.Module, loss: Loss, part: Part, config: TrainConfig, change: C
     x, y = torch.from_numpy(part.x), torch.from_numpy(part.y)
     batch = min(config.batch, len(x))
     steps = len(x) // batch
-    layers = [module for module in model.modules() if isinstance(module, QuantLinear)]
+    layers = [module for module in model.modules() if isinstance(module, QuantProduct)]
     masks = [module for module in model.modules() if isinstance(module, Pruned)]
     optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs * steps)

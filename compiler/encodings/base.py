@@ -1,9 +1,10 @@
 """What a weight encoding provides: which weights it can hold, and their bits."""
 
 from collections.abc import Sequence
-from typing import Protocol, Self
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self
 
-from icepop.compiler.types import IntArray
+from icepop.compiler.types import Domain, IntArray
 
 
 class Encoding(Protocol):
@@ -32,3 +33,25 @@ class Encoding(Protocol):
 
     def unpack(self, words: Sequence[int], lanes: int) -> IntArray:
         """Weights (words, lanes) of packed words."""
+
+
+@dataclass(frozen=True)
+class OfDomain:
+    """What encodings share that hold all weights of one domain: nothing has to be known of the weights."""
+
+    DOMAIN: ClassVar[Domain]
+
+    @classmethod
+    def matches(cls, weights: IntArray) -> bool:
+        """Whether every weight lies in the domain."""
+        return cls.DOMAIN.contains(weights)
+
+    @classmethod
+    def of(cls, weights: IntArray) -> Self:
+        """The encoding of any of them."""
+        return cls()
+
+    @property
+    def once(self) -> int:
+        """Nothing."""
+        return 0

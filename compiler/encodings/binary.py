@@ -2,29 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
+from icepop.compiler.encodings.base import OfDomain
 from icepop.compiler.types import BIPOLAR, IntArray, pack_words, unpack_words
 
 
 @dataclass(frozen=True)
-class Binary:
+class Binary(OfDomain):
     """Weights in {-1, +1}, one bit each."""
 
-    @staticmethod
-    def matches(weights: IntArray) -> bool:
-        """Whether every weight is -1 or +1."""
-        return BIPOLAR.contains(weights)
-
-    @classmethod
-    def of(cls, weights: IntArray) -> Self:
-        """Nothing has to be known of the weights."""
-        return cls()
-
-    @property
-    def once(self) -> int:
-        """Nothing."""
-        return 0
+    DOMAIN = BIPOLAR
 
     def bits(self, lanes: int) -> int:
         """One a weight."""

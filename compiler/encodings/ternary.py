@@ -2,31 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
+from icepop.compiler.encodings.base import OfDomain
 from icepop.compiler.types import Domain, IntArray, pack_words, unpack_words
 
 TERNARY = Domain(-1, 1)
 
 
 @dataclass(frozen=True)
-class Ternary:
+class Ternary(OfDomain):
     """Weights in {-1, 0, +1}: bit 1 tells that it is negative, bit 0 that it is not 0."""
 
-    @staticmethod
-    def matches(weights: IntArray) -> bool:
-        """Whether every weight is -1, 0 or +1."""
-        return TERNARY.contains(weights)
-
-    @classmethod
-    def of(cls, weights: IntArray) -> Self:
-        """Nothing has to be known of the weights."""
-        return cls()
-
-    @property
-    def once(self) -> int:
-        """Nothing."""
-        return 0
+    DOMAIN = TERNARY
 
     def bits(self, lanes: int) -> int:
         """Two a weight."""

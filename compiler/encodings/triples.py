@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
+from icepop.compiler.encodings.base import OfDomain
 from icepop.compiler.encodings.ternary import TERNARY
 from icepop.compiler.types import IntArray, pack_words, unpack_words
 
@@ -30,7 +30,7 @@ TABLE = table()
 
 
 @dataclass(frozen=True)
-class Triples:
+class Triples(OfDomain):
     """Weights in {-1, 0, +1}, three in five bits: 1.67 bits a weight.
 
     The high two bits are the first weight's ternary code, the low three the number of a pair that is not zero. Where
@@ -38,20 +38,7 @@ class Triples:
     filled up with zeros.
     """
 
-    @staticmethod
-    def matches(weights: IntArray) -> bool:
-        """Whether every weight is -1, 0 or +1."""
-        return TERNARY.contains(weights)
-
-    @classmethod
-    def of(cls, weights: IntArray) -> Self:
-        """Nothing has to be known of the weights."""
-        return cls()
-
-    @property
-    def once(self) -> int:
-        """Nothing."""
-        return 0
+    DOMAIN = TERNARY
 
     def bits(self, lanes: int) -> int:
         """Five for three weights."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
+from icepop.compiler.encodings.base import OfDomain
 from icepop.compiler.encodings.ternary import TERNARY
 from icepop.compiler.types import IntArray, pack_words, unpack_words
 
@@ -13,26 +13,13 @@ POWERS = 3 ** np.arange(5, dtype=np.int64)
 
 
 @dataclass(frozen=True)
-class Trits:
+class Trits(OfDomain):
     """Weights in {-1, 0, +1}: byte ``sum_k (w[k] + 1) * 3**k`` of five, 1.6 bits a weight.
 
     The last byte of a word is filled up with zero digits.
     """
 
-    @staticmethod
-    def matches(weights: IntArray) -> bool:
-        """Whether every weight is -1, 0 or +1."""
-        return TERNARY.contains(weights)
-
-    @classmethod
-    def of(cls, weights: IntArray) -> Self:
-        """Nothing has to be known of the weights."""
-        return cls()
-
-    @property
-    def once(self) -> int:
-        """Nothing."""
-        return 0
+    DOMAIN = TERNARY
 
     def bits(self, lanes: int) -> int:
         """A byte for five weights."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from icepop.compiler.budget import Budget
 from icepop.compiler.errors import ModelError
 from icepop.compiler.graph import Graph
 from icepop.compiler.grid import Grid
@@ -47,6 +48,7 @@ class OpBuilder(Protocol):
     """What handlers need of the graph under construction."""
 
     graph: Graph
+    budget: Budget
 
     def add(self, op: Op) -> Symbol:
         """Append an op; returns its whole result."""

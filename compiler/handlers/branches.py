@@ -41,6 +41,7 @@ def total(node: Node, a: Symbol, b: Symbol, builder: OpBuilder) -> Symbol:
     shape = np.broadcast_shapes(a.index.shape, b.index.shape)
     if prod(shape) > MAX_ELEMENTS:
         raise ModelError(f"node '{node.name}' ({node.op_type}) must give at most {MAX_ELEMENTS} elements, not {shape}")
+    builder.budget.spend(shape[1] * 16 if len(shape) > 1 else 0)
     branches = [channels_of(node, replace(x, index=np.broadcast_to(x.index, shape)), builder) for x in (a, b)]
     lines = [channel_lines(node, branch, builder) for branch in branches]
     units = [common_divisor([abs(line.scale) for line in pair]) or Fraction(1) for pair in zip(*lines, strict=True)]
@@ -70,7 +71,7 @@ def channel_lines(node: Node, branch: Symbol, builder: OpBuilder) -> list[Line]:
 
 def integer_lines(node: Node, branch: Symbol, builder: OpBuilder) -> tuple[list[Line], IntArray]:
     """Real values of a branch's integers, and which of them each element has."""
-    meaning = None if builder.graph.types[branch.source].domain is None else affine_functions(branch)
+    meaning = None if builder.graph.types[branch.source].domain is None else affine_functions(branch, builder.budget)
     if meaning is None:
         raise ModelError(
             f"node '{node.name}' ({node.op_type}) must join quantized values, or accumulators with rational scales "

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from icepop.compiler.arrange import affine
+from icepop.compiler.budget import Budget
 from icepop.compiler.errors import ModelError
 from icepop.compiler.grid import Grid, Line, common_divisor
 from icepop.compiler.handlers.base import Node, OpBuilder, constant, handles, symbol
@@ -21,6 +23,8 @@ from icepop.compiler.types import IntArray
 
 MAX_SUM = 1 << 53
 """Accumulators stay below it: float64 products are exact there."""
+MULTIPLICATIONS = 1 << 10
+"""Of float64, for a unit of work."""
 
 
 @handles("Conv")
@@ -43,7 +47,7 @@ def conv(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Symbol:
     codes, grid = builder.coded(x)
     taps = kernel.shape[2:]
     window = outer_window(node, data, taps) if isinstance(data, Padded) else window_of(node, taps, sizes)
-    layer = Layer(node, window, groups, grid)
+    layer = Layer(node, window, groups, grid, builder.budget)
     result = builder.add(Conv(node.name, (builder.tensor(codes).source,), layer.folded(kernel), window, groups))
     result = result.then(layer.meaning(kernel, sizes)).then(Scale(channel_scale(node, weights)))
     if len(inputs) > 2:
@@ -85,11 +89,14 @@ class Layer:
         Groups of channels.
     grid : Grid
         Meaning of each element of the input (1, C, *sizes).
+    budget : Budget
+        What the work is taken off.
     """
 
-    def __init__(self, node: Node, window: Window, groups: int, grid: Grid):
-        self.node, self.window, self.groups, self.grid = node, window, groups, grid
+    def __init__(self, node: Node, window: Window, groups: int, grid: Grid, budget: Budget):
+        self.node, self.window, self.groups, self.grid, self.budget = node, window, groups, grid, budget
         channels = grid.which.reshape(grid.which.shape[1], -1)
+        budget.spend(8 * len(channels))
         if not (channels == channels[:, :1]).all():
             raise ModelError(f"{node}: the scale of activations must be one for each channel")
         self.lines = [grid.lines[number] for number in channels[:, 0]]
@@ -114,15 +121,21 @@ class Layer:
 
     def meaning(self, kernel: IntArray, sizes: Sequence[int]) -> Step:
         """Real value of the accumulators, per channel; per element where padding takes offsets away."""
-        units = np.repeat(np.array(self.units, object), len(kernel) // self.groups)
-        terms = np.full((len(kernel), *(1,) * len(sizes)), Fraction(0), object)
-        for offset in {line.offset for line in self.lines} - {Fraction(0)}:
+        offsets = {line.offset for line in self.lines} - {Fraction(0)}
+        alike = self.window.alike(sizes) if offsets else [np.zeros(1, np.int64) for _ in sizes]
+        firsts, classes = zip(
+            *(np.unique(axis, return_index=True, return_inverse=True)[1:] for axis in alike), strict=True
+        )
+        terms = np.full((len(kernel), *map(len, firsts)), Fraction(0), object)
+        work = kernel.size * prod(map(len, alike)) // MULTIPLICATIONS
+        self.budget.spend(terms.size * 4 + len(offsets) * (2 * terms.size + work))
+        for offset in offsets:
             has = np.array([line.offset == offset for line in self.lines], np.int64)
             maps = np.broadcast_to(has.reshape(1, -1, *(1,) * len(sizes)), (1, len(has), *sizes))
             counts = Conv(self.node.name, (), kernel, self.window, self.groups).golden(maps)[0]
-            if not self.window.padded:
-                counts = counts[(slice(None), *(slice(1),) * len(sizes))]
-            terms = terms + counts * offset
+            terms = terms + counts[np.ix_(range(len(kernel)), *firsts)] * offset
+        units = np.repeat(np.array(self.units, object), len(kernel) // self.groups)
         scales = np.broadcast_to(units.reshape(-1, *(1,) * len(sizes)), terms.shape)
         lines = [Line(*pair) for pair in zip(scales.reshape(-1), terms.reshape(-1), strict=True)]
-        return affine(lines, np.arange(len(lines)).reshape(1, *terms.shape))
+        which = np.arange(len(lines)).reshape(terms.shape)
+        return affine(lines, which[np.ix_(range(len(kernel)), *classes)][None])

@@ -14,7 +14,7 @@ from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.clip import Clip
 from icepop.compiler.ops.scores import Scores
 from icepop.compiler.plateaus import RankedClass, limits
-from icepop.compiler.ranking import Score, integer_scores
+from icepop.compiler.ranking import MAX_CASES, Score, integer_scores
 from icepop.compiler.steps.affine import AFFINE, Scale
 from icepop.compiler.steps.limits import AtLeast, AtMost, Power, Ranked
 from icepop.compiler.symbols import Symbol, Value, natural
@@ -78,7 +78,7 @@ def scores(x: Symbol, builder: OpBuilder) -> str:
     first = next((place for place, step in enumerate(x.steps) if not isinstance(step, AFFINE)), len(x.steps))
     last = replace(x, steps=x.steps[first:])
     if not last.steps:
-        functions, which = distinct_functions(x)
+        functions, which = distinct_functions(x, builder.budget)
         return ordered(x, [affine(function) for function in functions], which, builder)[0]
     return clipped(replace(x, steps=x.steps[:first]), last, builder)
 
@@ -90,6 +90,8 @@ def ordered(x: Symbol, real: Sequence[Score], which: IntArray, builder: OpBuilde
     in_order = type.length == index.size and natural(index)
     if len(real) == 1 and real[0].slope >= Fraction(0) and real[0].slope != 0 and in_order and len(type.shape) == 1:
         return x.source, np.ones_like(index), np.zeros_like(index)
+    cases = index.size * type.integers.size
+    builder.budget.spend(16 * index.size + (4 * cases if cases <= MAX_CASES else 0))
     found = integer_scores([real[number] for number in numbers.tolist()], type.integers)
     if found is None:
         raise ModelError(
@@ -109,7 +111,7 @@ def clipped(x: Symbol, last: Symbol, builder: OpBuilder) -> str:
                 f"the scores behind layer '{layer}' must be affine functions of its results, or quantized, "
                 f"not {type(step).__name__}; remove what stands between the last layer and the model's output"
             )
-    ends, _ = distinct_functions(last)
+    ends, _ = distinct_functions(last, builder.budget)
     if len(ends) > 1:
         raise ModelError(
             f"the scores behind layer '{layer}' must be the same function of all classes from "
@@ -120,7 +122,7 @@ def clipped(x: Symbol, last: Symbol, builder: OpBuilder) -> str:
     if sign < 0:  # twice turned, so that the end rises
         turn = Scale(np.float64(-1))
         x, end = x.then(turn), ElementFunction((turn, *end.steps), ((Fraction(-1),), *end.parameters))
-    functions, which = distinct_functions(x)
+    functions, which = distinct_functions(x, builder.budget)
     domain = builder.graph.types[layer].integers
     source, multiplier, offset = ordered(x, [affine(function) for function in functions], which, builder)
     scores = builder.graph.types[source].integers
@@ -128,6 +130,7 @@ def clipped(x: Symbol, last: Symbol, builder: OpBuilder) -> str:
         RankedClass(functions[k], functions[k].gain >= 0, int(m), int(b))
         for k, m, b in zip(which.reshape(-1).tolist(), multiplier, offset, strict=True)
     ]
+    builder.budget.spend(len(classes) * domain.size.bit_length() * (len(x.steps) + len(end.steps)) * 8)
     low, high = limits(classes, domain, end, scores) if sign else (scores.lo, scores.lo)
     if (low, high) == (scores.lo, scores.hi):
         return source

@@ -71,6 +71,7 @@ def dense(node: Node, x: Symbol, weights: Codes, builder: OpBuilder) -> Symbol:
     source, grid = builder.grid(x)
     rows = folded_scales(node, grid, weights.codes.T)
     product = builder.add(Dense(node.name, (source,), rows))
+    builder.budget.spend(len(grid.lines) * len(rows))
     terms = constant_terms(grid, weights.codes.T)
     meaning = affine([Line(grid.unit, term) for term in terms], np.arange(len(terms))[None])
     return product.then(meaning).then(Scale(scale[:1]))

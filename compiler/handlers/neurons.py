@@ -34,7 +34,7 @@ def reduce_sum(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value
     domain = builder.graph.types[settled.source].domain
     if domain is None:
         raise ModelError(f"{what} must sum quantized values; put a comparison or a BipolarQuant before it")
-    return summed(settled, domain, what)
+    return summed(settled, domain, what, builder.budget)
 
 
 def votes(node: Node, x: Neurons, builder: OpBuilder) -> Value:

@@ -25,7 +25,7 @@ def max_pool(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> Value:
     """Largest value under a window; padding is never the largest."""
     x = channels_of(node, symbol(node, inputs[0]), builder)
     window = window_of(node, kernel_of(node, x), x.index.shape[2:])
-    functions, which = distinct_functions(x)
+    functions, which = distinct_functions(x, builder.budget)
     gains = np.array([-1 if function.gain < 0 else 1 for function in functions])
     sign = gains[which.reshape(which.shape[1], -1)[:, 0]]
     result = builder.add(MaxPool(node.name, (x.source,), window, sign))
@@ -101,7 +101,7 @@ def averaged(node: Node, x: Symbol, window: Window, with_padding: bool, builder:
         taps = SumPool(node.name, (), window).golden(np.ones((1, 1, *x.index.shape[2:]), np.int64))
         counts = taps.astype(np.float64)
     elif window.padded:
-        meaning = affine_functions(x)
+        meaning = affine_functions(x, builder.budget)
         if meaning is None or any(line.offset for line in meaning[0]):
             raise ModelError(
                 f"{what} must not average padding with values that have an offset; set count_include_pad=0"

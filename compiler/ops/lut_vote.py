@@ -18,15 +18,13 @@ BITS = (Domain(0, 1), BIPOLAR)
 
 
 @dataclass(frozen=True, eq=False)
-class LutVote(Op):
-    """Votes for each class: ``y[c] = sum_i tables[c, i, a[c, i]]``, ``a[c, i] = sum_j 2**j * bit(x[index[c, i, j]])``.
-
-    The input holds 0 and 1, or -1 and +1; ``bit`` is 1 for the value 1.
+class Voters:
+    """Tables that vote for classes, and what they look up.
 
     Parameters
     ----------
     index : int64 array (C, V, 4)
-        Which element of the flattened input each voter of each class reads, least significant address bit first.
+        Which bit each voter of each class reads, least significant address bit first.
     tables : bool array (C, V, 16)
         Each voter's truth table.
     """
@@ -43,6 +41,22 @@ class LutVote(Op):
     def voters(self) -> int:
         """Voters of one class, V."""
         return self.index.shape[1]
+
+    def votes(self, bits: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Votes for each class (samples, C), given the bits (elements, samples)."""
+        votes = np.zeros((bits.shape[1], self.classes), np.int64)
+        for label, (inputs, rows) in enumerate(zip(self.index, self.tables, strict=True)):
+            for chosen, table in zip(inputs, rows, strict=True):
+                votes[:, label] += table[addresses(bits, chosen)]
+        return votes
+
+
+@dataclass(frozen=True, eq=False)
+class LutVote(Voters, Op):
+    """Votes for each class: ``y[c] = sum_i tables[c, i, a[c, i]]``, ``a[c, i] = sum_j 2**j * bit(x[index[c, i, j]])``.
+
+    The input holds 0 and 1, or -1 and +1, and is flattened; ``bit`` is 1 for the value 1.
+    """
 
     def infer(self, *types: TensorType) -> TensorType:
         """Check index and tables; a score is at most the number of voters."""
@@ -63,16 +77,7 @@ class LutVote(Op):
         """Look up every voter and count the votes, int64 (samples, C)."""
         (x,) = values
         flat = x.reshape(len(x), int(np.prod(x.shape[1:])))
-        return votes(np.ascontiguousarray((flat > 0).T).astype(np.uint8), self.index, self.tables)
-
-
-def votes(bits: NDArray[np.uint8], index: NDArray[np.int64], tables: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Scores (samples, C) of bits (elements, samples), for an index (C, V, 4) and tables (C, V, 16)."""
-    scores = np.zeros((bits.shape[1], len(index)), np.int64)
-    for label, (inputs, rows) in enumerate(zip(index, tables, strict=True)):
-        for chosen, table in zip(inputs, rows, strict=True):
-            scores[:, label] += table[addresses(bits, chosen)]
-    return scores
+        return self.votes(np.ascontiguousarray((flat > 0).T).astype(np.uint8))
 
 
 def addresses(bits: NDArray[np.uint8], chosen: NDArray[np.int64]) -> NDArray[np.uint8]:

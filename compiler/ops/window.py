@@ -1,5 +1,6 @@
 """`Window`: where a kernel stands on a map, for convolutions and pools of any number of axes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -8,6 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from icepop.compiler.errors import ModelError
 from icepop.compiler.ops.base import Array
+from icepop.compiler.types import IntArray
 
 MAX_ELEMENTS = 1 << 24
 """Elements of the largest tensor of one sample; beyond it a file is broken or hostile."""
@@ -63,6 +65,17 @@ class Window:
         if any(extent > size for extent, size in zip(self.extents, full, strict=True)):
             raise ModelError(f"'{name}' has a kernel over {self.extents} on a padded map of only {full}")
         return tuple((f - e) // s + 1 for f, e, s in zip(full, self.extents, self.stride, strict=True))
+
+    def alike(self, sizes: Sequence[int]) -> list[IntArray]:
+        """For each axis of a map of these sizes, a number of every position: equal where the same taps are padding."""
+        found = []
+        for size, stride, kernel, dilation, before, count in zip(
+            sizes, self.stride, self.kernel, self.dilation, self.before, self.shape(tuple(sizes), "window"), strict=True
+        ):
+            corner = np.arange(count) * stride - before
+            first, end = -(corner // dilation), -((corner - size) // dilation)  # taps that lie inside: a range
+            found.append(np.clip(first, 0, kernel) * (kernel + 1) + np.clip(end, 0, kernel))
+        return found
 
     def view(self, x: Array, fill: int) -> Array:
         """Taps of every position: (..., *shape, *kernel), from maps (..., *sizes); padding reads ``fill``."""

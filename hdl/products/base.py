@@ -69,6 +69,10 @@ class Operands:
         return all_lanes.reshape(rows, self.beats, self.lanes)
 
 
+ONE = 1 << 16
+"""Number of the constant 1 among a product's literals."""
+
+
 class Product(ABC):
     """Multiplication of operands of one kind, as bits whose sum is unsigned.
 
@@ -150,6 +154,14 @@ class Product(ABC):
     @abstractmethod
     def complements(self, weights: IntArray) -> IntArray:
         """What a lane's terms sum up to beyond ``w * u``, for each of the weights."""
+
+    def literals(self, weights: IntArray) -> IntArray:
+        """What each term of a lane is (words, …, terms), for each of the weights (words, …), as synthesis sees it.
+
+        Numbers of functions of the activation: 0 is the constant 0, `ONE` is 1, and k + 1 is plane k or ``-k - 1`` its
+        complement.
+        """
+        return np.sign(weights)[..., None] * (1 + np.arange(self.activation.bits))
 
     @abstractmethod
     def terms(self, m: Module, word: Value, x: Value, inside: Value | None) -> Sequence[Value]:

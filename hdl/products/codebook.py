@@ -57,6 +57,21 @@ class CodebookProduct(Product):
         """Those of integers."""
         return self.integers.complements(weights)
 
+    def literals(self, weights: IntArray) -> IntArray:
+        """Those of integers where all that matters is which of two words it is.
+
+        Else synthesis knows of a table only that bits of its index are constant, and that two indices are the same.
+        """
+        if len(weights) < 3:
+            return self.integers.literals(weights)
+        values = np.array(self.encoding.values)
+        index = np.searchsorted(values, weights)
+        fixed = ~(np.bitwise_or.reduce(index, axis=0) ^ np.bitwise_and.reduce(index, axis=0))
+        reached = ((np.arange(len(values)) ^ index[:1, ..., None]) & fixed[None, ..., None]) == 0
+        constant = ~(reached[..., None] & (self.integers.literals(values) != 0)).any(axis=-2)
+        terms = np.arange(constant.shape[-1]) + constant.shape[-1] * index[..., None]
+        return np.where(constant, 0, 1 + terms)
+
     def terms(self, m: Module, word: Value, x: Value, inside: Value | None) -> Sequence[Value]:
         """A table and the planes of integers for each lane."""
         domain = self.integers.encoding.domain

@@ -9,7 +9,7 @@ from amaranth import Module, Value
 from icepop.compiler.encodings.integer import Integer
 from icepop.compiler.plan import Resources
 from icepop.compiler.types import Domain, IntArray
-from icepop.hdl.products.base import Operands, Product
+from icepop.hdl.products.base import ONE, Operands, Product
 from icepop.hdl.products.registers import lanes_of, registered
 from icepop.hdl.units.base import registered_cells
 
@@ -52,6 +52,14 @@ class IntegerProduct(Product):
         """The planes of the negative digit are complemented, whatever the weight."""
         ones = (1 << self.activation.bits) - 1
         return np.full(weights.shape, ones << self.digits - 1 if self.signed else 0, np.int64)
+
+    def literals(self, weights: IntArray) -> IntArray:
+        """A plane where the digit is 1; the negative digit's complement else is 1."""
+        digits = (weights[..., None] >> np.arange(self.digits) & 1)[..., None]
+        literals = digits * (1 + np.arange(self.activation.bits))
+        if self.signed:
+            literals[..., -1, :] = np.where(digits[..., -1, :], -literals[..., -1, :], ONE)
+        return literals.reshape(*weights.shape, -1)
 
     def terms(self, m: Module, word: Value, x: Value, inside: Value | None) -> Sequence[Value]:
         """One LUT a pair of planes and lane."""

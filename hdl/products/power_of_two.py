@@ -9,7 +9,7 @@ from amaranth import Array, Const, Module, Value
 from icepop.compiler.encodings.power_of_two import PowerOfTwo
 from icepop.compiler.plan import Resources
 from icepop.compiler.types import IntArray
-from icepop.hdl.products.base import Operands, Product
+from icepop.hdl.products.base import ONE, Operands, Product
 from icepop.hdl.products.registers import lanes_of, registered
 
 
@@ -58,6 +58,14 @@ class PowerOfTwoProduct(Product):
     def complements(self, weights: IntArray) -> IntArray:
         """All bits of negative weights are complemented."""
         return (weights < 0) * (((1 << self.span) - 1) << self.encoding.lowest)
+
+    def literals(self, weights: IntArray) -> IntArray:
+        """The plane that the shift moves to each bit, or 0, complemented where the weight is negative."""
+        shift = np.log2(np.maximum(np.abs(weights), 1)).astype(np.int64) - self.encoding.lowest
+        plane = np.arange(self.span) - shift[..., None]
+        there = (plane >= 0) & (plane < self.activation.bits) & (weights != 0)[..., None]
+        negative = (weights < 0)[..., None]
+        return np.where(there, np.where(negative, -plane - 1, plane + 1), np.where(negative, ONE, 0))
 
     def terms(self, m: Module, word: Value, x: Value, inside: Value | None) -> Sequence[Value]:
         """A multiplexer over the exponents for each bit and lane."""

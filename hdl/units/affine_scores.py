@@ -82,7 +82,7 @@ class AffineScores(ChannelUnit):
     @property
     def lanes_cost(self) -> Resources:
         """Multipliers."""
-        return Resources.total([self.multiply.cost(k, self.folding.pe) for k in range(self.folding.pe)])
+        return self.multiply.cost(self.folding.pe)
 
     def compute(self, m: Module, x: Value, parameters: Parameters) -> Value:
         """All lanes."""

@@ -114,7 +114,7 @@ class MultiplyAddShift(ChannelUnit):
         parts = [Resources(lut4=outside, cells=outside), registered_cells(domain.bits), code_cost(domain)]
         if self.found.ties is not None:
             parts += [adder_cells(bits), registered_cells(-(-self.found.shift // 3))]
-        return Resources.total(parts) * pe + Resources.total([self.multiply.cost(k, pe) for k in range(pe)])
+        return Resources.total(parts) * pe + self.multiply.cost(pe)
 
     def compute(self, m: Module, x: Value, parameters: Parameters) -> Value:
         """All lanes."""

@@ -12,7 +12,7 @@ from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.plan import Folding, Resources, Span
 from icepop.compiler.types import IntArray, pack_words
 from icepop.hdl.channelwise import ChannelUnit, Parameters
-from icepop.hdl.comparator import BEYOND, compare_cost, cuts, delay, ordinal, ordinal_bits, reaches
+from icepop.hdl.comparator import BEYOND, compare_cost, cuts, delay, idle_bits, ordinal, ordinal_bits, reaches
 from icepop.hdl.levels import check_padding, lane_counts
 from icepop.hdl.pipeline import behind
 from icepop.hdl.units.base import lone_registers, registered_cells
@@ -144,8 +144,3 @@ def padded_thresholds(op: Threshold, lanes: int) -> tuple[IntArray, IntArray]:
     sign = np.full(lanes, op.sign[-1])
     sign[:channels] = op.sign
     return thresholds, sign
-
-
-def idle_bits(cut: int, bits: int) -> int:
-    """Low bits of a number that do not matter to whether it is reached."""
-    return (cut & -cut).bit_length() - 1 if cut else bits

@@ -18,7 +18,7 @@ SEES: dict[str, set[str]] = {
     "boards": {"boards", "hdl", "compiler"},
     "sim": {"sim", "boards", "hdl", "compiler"},
 }
-EXEMPT = ROOT / "compiler" / "cli.py"
+EXEMPT = ROOT / "compiler" / "cli"
 ONLY_IN: dict[str, set[str]] = {
     "torch": {"trainer"},
     "sklearn": {"trainer"},
@@ -57,7 +57,7 @@ def complaints(path: Path, source: str) -> list[str]:
             found.append(f"{name} is relative")
         elif first in SEES:
             found.append(f"{name} must be icepop.{name}")
-        elif first == "icepop" and rest and rest[0] not in SEES[room] and path != EXEMPT:
+        elif first == "icepop" and rest and rest[0] not in SEES[room] and path.parent != EXEMPT:
             found.append(f"{room} must not see {rest[0]}")
         elif room not in ONLY_IN.get(first, {room}):
             found.append(f"{first} belongs to {', '.join(sorted(ONLY_IN[first]))}")
@@ -73,7 +73,7 @@ def test_every_room_is_looked_at() -> None:
     rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
     assert rooms == set(SEES)
     assert len(FILES) > 50
-    assert EXEMPT in FILES
+    assert EXEMPT in {path.parent for path in FILES}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_every_room_is_looked_at() -> None:
         ("hdl/x.py", "from .bit_sum import BitSum", ".bit_sum is relative"),
         ("hdl/x.py", "from hdl.bit_sum import BitSum", "hdl.bit_sum must be icepop.hdl.bit_sum"),
         ("sim/x.py", "import torch.nn", "torch belongs to trainer"),
-        ("compiler/cli.py", "import torch", "torch belongs to trainer"),
+        ("compiler/cli/train.py", "import torch", "torch belongs to trainer"),
         ("compiler/x.py", "import_module('icepop.sim.bench')", "compiler must not see sim"),
     ],
 )
@@ -97,4 +97,4 @@ def test_the_rule_can_be_broken(file: str, source: str, complaint: str) -> None:
 
 
 def test_the_command_line_alone_sees_all() -> None:
-    assert complaints(EXEMPT, "from icepop.sim.bench import run") == []
+    assert complaints(EXEMPT / "sim.py", "from icepop.sim.bench import run") == []

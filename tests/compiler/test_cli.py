@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from qonnx_file import QonnxFile
 
-from icepop.compiler.cli import run
+from icepop.compiler.cli.main import run
 from icepop.compiler.handlers.base import HANDLERS
 from icepop.sim import backends
 from icepop.sim.backends import icarus

@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from icepop.compiler.budget import Budget
 from icepop.compiler.crossings import Arguments, Float32s, Integers, crossings
 from icepop.compiler.functions import ElementFunction
 from icepop.compiler.grid import Line
@@ -24,7 +25,7 @@ def function(*steps: Step) -> ElementFunction:
 def proven(functions: list[ElementFunction], arguments: Arguments, code: Domain, scale: Fraction) -> None:
     """Each threshold reaches its code and the argument before it does not."""
     lines = [Line(scale)] * len(functions)
-    found = crossings(functions, lines, code, arguments)
+    found = crossings(functions, lines, code, arguments, Budget())
     for row, each in zip(found, functions, strict=True):
         for position, value in zip(row, range(code.lo + code.step, code.hi + 1, code.step), strict=True):
             if position < arguments.count:
@@ -72,7 +73,7 @@ def test_only_ties_need_exact_arithmetic(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(ElementFunction, "__call__", counted)
     generic = [function(Scale(np.float64(np.float32(0.037 + k / 1000))), BYTE) for k in range(20)]
-    crossings(generic, [Line(Fraction(1, 2))] * 20, Domain(-128, 127), Integers(-10000, 1, 20001))
+    crossings(generic, [Line(Fraction(1, 2))] * 20, Domain(-128, 127), Integers(-10000, 1, 20001), Budget())
     assert len(calls) < 100  # of 5100 thresholds; ties at 0 and where a float32 happens to meet one
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from judge import judge
 from messages import says
 from qonnx_file import QONNX, QonnxFile, executed
 
@@ -154,12 +155,27 @@ def test_every_tensor_equals_the_executors(network: Network, seed: int, tmp_path
     check(model, network(model, rng), tmp_path / "model.onnx", data(rng))
 
 
-@pytest.mark.parametrize("opset", [9, 10, 11, 12, 13])
+@pytest.mark.parametrize("opset", [9, 10, 11, 12, 14, 17, 20])
 @pytest.mark.parametrize("network", NETWORKS)
-def test_older_opsets_are_read(network: Network, opset: int, tmp_path: Path) -> None:
+def test_other_opsets_are_read(network: Network, opset: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(opset)
     model = QonnxFile((2, 3, 4), batch=BATCH, opset=opset)
     check(model, network(model, rng), tmp_path / "model.onnx", data(rng))
+
+
+@pytest.mark.parametrize("turned", [0, 1])
+def test_a_gemm_may_turn_its_first_input_back(turned: int, tmp_path: Path) -> None:
+    """A batch of 1 that a Transpose has turned to a column, with weights that are turned or not."""
+    rng = np.random.default_rng(turned)
+    m, x = QonnxFile((24,)), data(rng).reshape(BATCH, 24)
+    column = m.node("Transpose", m.quant("x", 3, 0.25, name="q0"), perm=[1, 0])
+    weights = m.quant(m.tensor(rng.integers(-7, 8, (5, 24) if turned else (24, 5)) / 2), 4, 0.5)
+    output = m.node("Gemm", column, weights, m.tensor(rng.integers(-8, 9, 5) / 4), transA=1, transB=turned, name="fc")
+    results = load_graph(m.save(tmp_path / "model.onnx", output)).run(x)
+    for k in range(BATCH):
+        scores = executed(m.proto(output), x[k : k + 1])[output]
+        assert results["argmax"][k, 0] == scores.argmax()
+    judge(load_graph(tmp_path / "model.onnx"), m.proto(output), x[:4])
 
 
 @pytest.mark.parametrize("domain", ["onnx.brevitas", "finn.custom_op.general"])

@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from messages import says
 
+from icepop.compiler.budget import Budget
 from icepop.compiler.errors import ModelError
 from icepop.compiler.graph import Graph
 from icepop.compiler.grid import Line
@@ -75,7 +76,7 @@ def build(steps: list[Step], source: TensorType, channels: int = 1) -> Op:
     symbol = Symbol("acc", np.arange(channels).reshape(1, channels))
     for step in steps:
         symbol = symbol.then(step)
-    op, _ = materialize(symbol, graph, "act")
+    op, _ = materialize(symbol, graph, "act", Budget())
     op.infer(graph.types["acc"])
     return op
 
@@ -176,7 +177,7 @@ def test_a_comparison_chooses_between_two_constants(domain: Domain, t: float, ch
     op = build([Reaches(*map(np.float32, (t, low, high)))], TensorType((1,), domain))
     graph = Graph((Input("acc", (), TensorType((1,), domain)),))
     symbol = Symbol("acc", np.zeros((1, 1), np.int64)).then(Reaches(*map(np.float32, (t, low, high))))
-    scale = materialize(symbol, graph, "act")[1].scale
+    scale = materialize(symbol, graph, "act", Budget())[1].scale
     assert scale is not None
     expected = [high if x >= Fraction(t) else low for x in every(domain)]
     assert [float(code * scale) for code in codes_over(op, domain)] == expected
@@ -210,7 +211,7 @@ def grid(steps: list[Step]) -> tuple[Domain, Fraction]:
     symbol = Symbol("acc", np.arange(2).reshape(1, 2))
     for step in steps:
         symbol = symbol.then(step)
-    op, grid = materialize(symbol, graph, "act")
+    op, grid = materialize(symbol, graph, "act", Budget())
     assert grid.scale is not None
     return op.infer(graph.types["acc"]).integers, grid.scale
 
@@ -279,7 +280,7 @@ def test_accumulators_must_not_be_rearranged() -> None:
     graph = Graph((Input("acc", (), TensorType((2,), BIPOLAR)),))
     symbol = Symbol("acc", np.array([[1, 0]])).then(Signum(np.float32(1)))
     with says(ValueError, "thresholds take the elements of their source in order, one function a channel"):
-        materialize(symbol, graph, "act")
+        materialize(symbol, graph, "act", Budget())
 
 
 def test_float_thresholds_only_rise() -> None:

@@ -1,9 +1,10 @@
-"""Quant and Trunc in all their forms, against qonnx's executor on numbers where float32 is exact."""
+"""Quant and Trunc in all their forms: against exact arithmetic, and qonnx's executor where float32 is exact."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from judge import check_thresholds, judge
 from numpy.typing import ArrayLike
 from qonnx_file import QonnxFile, executed
 
@@ -108,6 +109,28 @@ def test_many_levels(bits: int, tmp_path: Path) -> None:
     x = m.node("MatMul", m.quant("x", bits, 1 / 32), m.quant(m.tensor(W1), 4, 1.0), name="fc1")
     graph = agrees(m, m.quant(x, bits, 1 / 64, name="q1"), tmp_path)
     assert graph.types["q1"].integers.size == 1 << bits
+
+
+@pytest.mark.parametrize("kind", ["signed", "narrow", "unsigned"])
+@pytest.mark.parametrize("bits", range(1, 17))
+def test_every_bit_width(bits: int, kind: str, tmp_path: Path) -> None:
+    """Of weights and activations with scales of any digits, one a channel: exact codes, sums and thresholds."""
+    rng, options = np.random.default_rng(bits), {"signed": int(kind != "unsigned"), "narrow": int(kind == "narrow")}
+    if bits == 1:
+        options["narrow"] = 0  # which would leave but one value
+    m = QonnxFile((6,))
+    x = m.quant("x", bits, 4.4 / 2**bits, name="q0", **options)
+    w = m.quant(m.tensor(rng.normal(size=(6, 3)) / 2), bits, rng.uniform(0.5, 1, 3) / 2**bits, **options)
+    x = m.node("MatMul", x, w, name="fc1")
+    x = m.normalize(x, [0.7, -0.4, 0], [0.1, 0.2, 0.3], [0, 0.1, 0], [0.3, 0.5, 1], 1e-5)
+    model = m.proto(m.dense(m.quant(x, bits, 2 / 2**bits, name="q1", **options), rng.normal(size=(3, 4)), "fc2"))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    graph = load_graph(path)
+    judge(graph, model, rng.normal(size=(40, 6)).astype(np.float32))
+    assert graph.types["q1"].integers.size == max(2, (1 << bits) - options["narrow"])
+    if bits <= 5:
+        check_thresholds(graph, model, "q1")
 
 
 @pytest.mark.parametrize("mode", ["FLOOR", "ROUND", "CEIL"])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from icepop.compiler.budget import Budget
 from icepop.compiler.graph import Graph
 from icepop.compiler.integerize import materialize
 from icepop.compiler.ops.input import Input
@@ -39,7 +40,7 @@ def layer(scales: np.ndarray, biases: np.ndarray, bits: int, source: Domain, mod
     symbol = Symbol("fc", np.arange(len(scales))[None])
     symbol = symbol.then(Scale(scales[None].astype(np.float32))).then(Shift(biases[None].astype(np.float32)))
     symbol = symbol.then(Round(np.float32(1), np.float32(0), np.float32(0), np.float32((1 << bits) - 1), mode))
-    op, _ = materialize(symbol, graph, "act")
+    op, _ = materialize(symbol, graph, "act", Budget())
     assert isinstance(op, Threshold)
     return op
 

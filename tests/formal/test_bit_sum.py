@@ -49,10 +49,10 @@ def specified(bit_sum: BitSum) -> PipelineSpec:
 
 
 def counts() -> list[tuple[int, int]]:
-    """Widths and pitches: every width at the default, the widest also at all pitches that arrange it in another way."""
-    found = {(width, str(arranged((0,) * width, PITCH))): (width, PITCH) for width in range(1, WIDEST + 1)}
-    for pitch in range(PITCH - 1, 0, -1):
-        for width in (WIDEST - 3, WIDEST):
+    """Every structure: all widths at the default, and at every smaller pitch that arranges them in another way."""
+    found: dict[tuple[int, str], tuple[int, int]] = {}
+    for width in range(1, WIDEST + 1):
+        for pitch in range(PITCH, 0, -1):
             found.setdefault((width, str(arranged((0,) * width, pitch))), (width, pitch))
     return list(found.values())
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from alone import Alone
-from layers import BIPOLAR, POINT, SIGNED, SMALL, conv, dense
+from layers import BIPOLAR, POINT, SIGNED, SMALL, TERNARY, conv, dense
+from maps import window
 from messages import says
 
 from icepop.boards.synthesis import synthesize
@@ -19,6 +20,9 @@ NETWORKS = [
     dense(17, (33,), BIPOLAR, BIPOLAR, BIPOLAR),
     dense(7, (12,), SIGNED, SMALL, BIPOLAR),
     conv(6, (5, 2, 3), BIPOLAR, BIPOLAR, POINT, BIPOLAR),
+    dense(7, (12,), SIGNED, SMALL),
+    dense(17, (33,), BIPOLAR, BIPOLAR),
+    conv(8, (6, 2, 3), SIGNED, TERNARY, POINT),
 ]
 FOLDINGS = [Folding(pe, simd, buffer="sums") for pe, simd in ((3, 2), (5, 4), (2, 3), (1, 1))]
 
@@ -41,8 +45,9 @@ def test_results_and_cycles_are_exact(network: Graph, folding: Folding) -> None:
     assert (report.latency, report.intervals) == (design.plan.latency, (design.plan.interval,))
 
 
-def test_planned_cells_are_close() -> None:
-    unit = MatrixVector(span_of(NETWORKS[0]), FOLDINGS[1])
+@pytest.mark.parametrize("network", [NETWORKS[0], NETWORKS[3]])
+def test_planned_cells_are_close(network: Graph) -> None:
+    unit = MatrixVector(span_of(network), FOLDINGS[0])
     real = synthesize(unit, "unit")
     assert unit.cost.ebr == real.ebr
     assert abs(unit.cost.cells - real.cells) <= max(20, 0.15 * real.cells)
@@ -54,10 +59,18 @@ def test_it_is_offered_for_long_vectors() -> None:
     assert "sums" not in {folding.buffer for folding in MatrixVector.foldings(short)}
 
 
-def test_a_layer_without_a_threshold_is_not_summed_in_turns() -> None:
+def test_windows_are_not_summed_in_turns() -> None:
     message = (
-        "layer 'layer' cannot be folded 3x2, in sums: only a layer without windows that ends in a single threshold, "
-        "and takes several beats and groups of rows, is summed in turns; choose another buffer"
+        "layer 'layer' cannot be folded 3x2, in sums: only a layer without windows that takes several beats and groups "
+        "of rows is summed in turns; choose another buffer"
     )
     with says(PlanError, message):
-        MatrixVector(span_of(dense(9, (24,), BIPOLAR, BIPOLAR)), Folding(3, 2, buffer="sums"))
+        MatrixVector(span_of(conv(6, (5, 2, 3), BIPOLAR, BIPOLAR, window((2, 1)))), Folding(3, 2, buffer="sums"))
+
+
+def test_no_lane_is_idle_all_the_time() -> None:
+    message = "layer 'layer' cannot be folded 3x6: pe must be 1 to 6 and simd 1 to 5"
+    with says(PlanError, message):
+        MatrixVector(span_of(NETWORKS[2]), Folding(3, 6))
+    with says(PlanError, "layer 'layer' cannot be folded 7x1: pe must be 1 to 6 and simd 1 to 5"):
+        MatrixVector(span_of(NETWORKS[2]), Folding(7, 1))

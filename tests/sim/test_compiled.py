@@ -142,6 +142,29 @@ def test_wide_payloads_many_taps_and_a_chain_in_one_signal():
     assert max(records["o"].payloads) >> 96
 
 
+class Endless(wiring.Component):
+    """Takes its input and moves a tap for ever, but gives no output."""
+
+    def __init__(self):
+        self.taps = (Tap("tap0", "op0", None),)
+        tap = Out(wiring.Signature({"payload": Out(8), "valid": Out(1), "ready": Out(1)}))
+        super().__init__({"i": In(stream.Signature(8)), "o": Out(stream.Signature(8)), "tap0": tap})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += [self.i.ready.eq(1), self.tap0.valid.eq(1), self.tap0.ready.eq(1)]
+        m.d.sync += self.tap0.payload.eq(self.tap0.payload + 1)
+        return m
+
+
+@pytest.mark.parametrize("stall", [Stall(), Stall("random")], ids=str)
+def test_a_design_that_moves_for_ever_is_ended_at_the_limit(stall):
+    """Patience never runs out, as the tap moves in every cycle."""
+    message, cycle, _ = all_agree(Endless, Stimulus((1, 2), 2, stall, stall, 20, 300))
+    assert message.startswith(f"the design does not come to an end: in 300 cycles ({stall}) ")
+    assert cycle == 300
+
+
 def test_cxxrtl_settles_designs_without_loops_in_one_evaluation(standin):
     sources = [intermediate(Harness(design, registered=False), TOP) for design in (standin(), Wide())]
     texts = translate(sources, cxxrtl.PASSES, "cpp", cxxrtl.YOSYS)

@@ -10,7 +10,7 @@ import pytest
 from qonnx_file import QonnxFile
 
 from icepop.boards.build import REPORT, Report
-from icepop.compiler.cli import run
+from icepop.compiler.cli.main import run
 from icepop.compiler.errors import ToolError
 from icepop.compiler.graph import Graph
 from icepop.compiler.plan import Resources

@@ -42,6 +42,15 @@ def test_a_rotation_keeps_the_centre() -> None:
     assert not torch.allclose(turned, x, atol=0.1)
 
 
+def test_an_elastic_change_shifts_points_by_parts_of_the_size_smoothly() -> None:
+    ramp = torch.arange(20.0).expand(200, 20, 20)  # values tell the column
+    moved = replace(NOTHING, shape=(20, 20), elastic=0.05).moved(ramp)
+    shift = (moved - ramp)[:, 3:-3, 3:-3]  # away from the border, beyond which is 0
+    assert 0.9 < shift.abs().max().item() < 1.57  # 0.05 of 20 columns; bicubic curves overshoot by a quarter each way
+    assert shift.diff(dim=1).abs().max().item() < 0.6
+    assert shift.std(dim=(1, 2)).min().item() > 0.05  # not one shift of the whole image
+
+
 def test_gain_scales_each_image_by_its_own_factor() -> None:
     x = 1 + images(1000)
     ratio = replace(NOTHING, gain=0.1)(x) / x

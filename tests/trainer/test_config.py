@@ -12,7 +12,8 @@ from icepop.trainer.config import TrainConfig
     ("fields", "message"),
     [
         ({"hidden": ()}, "hidden must be one or more widths of at least 1, not ()"),
-        ({"hidden": (8, 0)}, "hidden must be one or more widths of at least 1, not (8, 0)"),
+        ({"hidden": (8, 0)}, "hidden must be widths of at least 1, not (8, 0)"),
+        ({"channels": (8, 0)}, "channels must be at least 1 each, not (8, 0)"),
         ({"epochs": 0}, "epochs must be at least 1, not 0"),
         ({"batch": 1}, "batch must be at least 2, not 1"),
         ({"lr": 0.0}, "lr must be greater than 0, not 0.0"),

@@ -11,8 +11,9 @@ from qonnx_file import executed
 
 from icepop.trainer.config import TrainConfig
 from icepop.trainer.export import build, save
-from icepop.trainer.models import Mlp
-from icepop.trainer.train import TrainResult, train
+from icepop.trainer.models import QuantNet, flat_for
+from icepop.trainer.train import train
+from icepop.trainer.trained import Trained
 
 KINDS: dict[str, dict[str, Any]] = {
     "digits": {},
@@ -23,11 +24,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "k bits": {"weights": "int4", "activations": "uint2"},
     "shared": {"weights": "shared4"},
     "k-bit input": {"input_bits": 4},
+    "convolutions": {"channels": (6, 5), "hidden": ()},
+    "convolutions of k bits": {"channels": (6,), "weights": "xnor", "activations": "uint2", "input_bits": 4},
 }
 
 
 @pytest.fixture(scope="module")
-def digits() -> TrainResult:
+def digits() -> Trained[QuantNet]:
     return train(TrainConfig(epochs=10, refit=False))
 
 
@@ -38,13 +41,17 @@ def with_batch(model: onnx.ModelProto, samples: int) -> onnx.ModelProto:
     return model
 
 
-def ties(model: Mlp, x: torch.Tensor, tensors: dict[str, np.ndarray]) -> np.ndarray:
+def ties(model: QuantNet, x: torch.Tensor, tensors: dict[str, np.ndarray]) -> np.ndarray:
     """Which samples have an activation that the executor's batch normalization puts on the other side of a level."""
     found = np.zeros(len(x), bool)
-    values = model.encoder(x)
+    values = model.encoded(x)
     for number, block in enumerate(model.hidden, start=1):
-        values = block(values)
-        found |= (values.numpy() != tensors[f"act{number}_out"]).any(axis=1)
+        values = block(flat_for(block.product, values))
+        found |= (
+            (values.numpy() != tensors[f"{'pool' if block.pooled else 'act'}{number}_out"])
+            .reshape(len(x), -1)
+            .any(axis=1)
+        )
     return found
 
 
@@ -61,7 +68,7 @@ def test_qonnx_executes_the_file_to_the_same_bits(kind: str) -> None:
     assert np.array_equal(tensors["logits"], logits)
 
 
-def test_names_become_the_layers_of_plans(digits: TrainResult) -> None:
+def test_names_become_the_layers_of_plans(digits: Trained[QuantNet]) -> None:
     model = build(digits.model)
     assert [(node.name, node.op_type) for node in model.graph.node] == [
         ("encode_split", "Reshape"),
@@ -78,7 +85,7 @@ def test_names_become_the_layers_of_plans(digits: TrainResult) -> None:
     ]
 
 
-def test_header(digits: TrainResult) -> None:
+def test_header(digits: Trained[QuantNet]) -> None:
     model = build(digits.model)
     onnx.checker.check_model(model)
     assert {opset.domain: opset.version for opset in model.opset_import} == {"": 13, "qonnx.custom_op.general": 1}
@@ -90,11 +97,11 @@ def test_header(digits: TrainResult) -> None:
     assert shapes == {"x": ["N", 64], "logits": ["N", 10]}
 
 
-def test_tensors_are_the_models_to_the_bit(digits: TrainResult) -> None:
+def test_tensors_are_the_models_to_the_bit(digits: Trained[QuantNet]) -> None:
     model = build(digits.model)
     tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     block = digits.model.hidden[0]
-    assert np.array_equal(tensors["fc1_weight"], block.linear.codes().detach().numpy().T)
+    assert np.array_equal(tensors["fc1_weight"], block.product.codes().detach().numpy().T)
     assert tensors["fc1_weight"].shape == (192, 128)
     assert tensors["encode_thresholds"].tolist() == [4, 8, 12]
     for name in ("weight", "bias", "running_mean", "running_var"):
@@ -122,7 +129,7 @@ def test_k_bit_quantizers_state_their_grid() -> None:
     assert grid("act1") == ("qonnx.custom_op.general", 0.5, 0, 2, rounded(0, 0))
 
 
-def test_any_runtime_executes_the_encoder(digits: TrainResult) -> None:
+def test_any_runtime_executes_the_encoder(digits: Trained[QuantNet]) -> None:
     model = onnx.shape_inference.infer_shapes(build(digits.model))
     encoder = onnx.utils.Extractor(model).extract_model(["x"], ["encode_out"])
     session = onnxruntime.InferenceSession(encoder.SerializeToString())
@@ -138,7 +145,7 @@ def test_the_same_seed_writes_the_same_file(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_write_leaves_the_old_file(
-    digits: TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digits: Trained[QuantNet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "model.onnx"
     path.write_text("old")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from icepop.trainer.layers import KBitInput, QuantLinear, Thermometer
+from icepop.trainer.layers import KBitInput, QuantConv, QuantLinear, Thermometer
 from icepop.trainer.quantizers import Binary, Ternary, Xnor
 
 
@@ -17,6 +17,17 @@ def test_linear_is_the_exact_integer_product_times_the_scale() -> None:
     product = x.numpy().astype(np.int64) @ layer.codes().detach().numpy().astype(np.int64).T
     scale = layer.weight.detach().abs().mean(dim=1).numpy()
     assert np.array_equal(layer(x.float()).detach().numpy(), product.astype(np.float32) * scale)
+
+
+def test_convolution_is_the_exact_integer_sum_over_padded_windows_times_the_scale() -> None:
+    layer = QuantConv(3, 5, Xnor())
+    maps = torch.randint(-100, 101, (2, 3, 4, 6))
+    padded = np.pad(maps.numpy().astype(np.int64), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
+    codes = layer.windows().detach().numpy().astype(np.int64)
+    product = np.einsum("schwuv,ncuv->snhw", windows, codes)
+    scale = layer.weight.detach().abs().mean(dim=1).numpy()[:, None, None]
+    assert np.array_equal(layer(maps.float()).detach().numpy(), product.astype(np.float32) * scale)
 
 
 def test_one_scale_for_all_channels_is_their_mean_and_keeps_the_order() -> None:
@@ -43,6 +54,12 @@ def test_thermometer_has_the_threshold_index_innermost_and_reaches_at_equality()
     x = torch.tensor([[0.0, 4.0], [8.0, 11.99], [12.0, -1.0]])
     assert encoder(x).tolist() == [[-1, -1, -1, 1, -1, -1], [1, 1, -1, 1, 1, -1], [1, 1, 1, -1, -1, -1]]
     assert encoder.width(2) == 6
+
+
+def test_thermometer_gives_a_channel_for_each_threshold() -> None:
+    encoder = Thermometer((4.0, 8.0))
+    x = torch.tensor([[[[0.0, 5.0]], [[9.0, 8.0]]]])
+    assert encoder(x).tolist() == [[[[-1, 1]], [[-1, -1]], [[1, 1]], [[1, 1]]]]
 
 
 @pytest.mark.parametrize(

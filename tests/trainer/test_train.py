@@ -84,14 +84,14 @@ def test_normalizations_end_with_the_statistics_of_unchanged_samples() -> None:
     result = train(TrainConfig(hidden=(16,), epochs=2, refit=False))
     block = result.model.hidden[0]
     with torch.no_grad():
-        product = block.linear(result.model.encoder(torch.from_numpy(result.data.train.x)))
+        product = block.product(result.model.encoder(torch.from_numpy(result.data.train.x)))
     assert torch.allclose(block.norm.running_mean, product.mean(dim=0), atol=1e-4)
     assert torch.allclose(block.norm.running_var, product.var(dim=0), rtol=1e-4)
 
 
 def test_latent_weights_stay_where_the_gradient_is_not_zero() -> None:
     model = train(TrainConfig(hidden=(16,), epochs=2, lr=0.3, refit=False)).model
-    for layer in (model.hidden[0].linear, model.head):
+    for layer in (model.hidden[0].product, model.head):
         assert layer.weight.abs().max().item() == 1
 
 
@@ -140,7 +140,7 @@ def test_every_option_learns(settings, least) -> None:
 
 def test_pruned_weights_are_zero_in_the_end() -> None:
     model = train(TrainConfig(hidden=(16,), epochs=2, weights="ternary", sparsity=0.8, refit=False)).model
-    for layer in (model.hidden[0].linear, model.head):
+    for layer in (model.hidden[0].product, model.head):
         assert (layer.codes() == 0).float().mean().item() >= 0.79
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from icepop.compiler.console import Output
+from icepop.compiler.cli.console import Output
 from icepop.compiler.plan import Plan
 
 COLUMNS = {"LUT4": "lut4", "flip-flops": "ff", "logic cells": "cells", "EBR": "ebr"}
