@@ -3,7 +3,7 @@
     python benchmarks/convolutional.py
     python benchmarks/convolutional.py --network resnet --steps 300 --keep /tmp/resnet
 
-Each network of tests/support/convolutional_networks.py is trained for a few hundred steps on one core, exported as
+Each network of tests/support/convolutional_networks.py is trained for a minute or two on one core, exported as
 QONNX, planned with the bytes of its images as input, simulated on real images (Verilator in C++, with random stalls and
 without) and built for the board. Images are those of ../shared/data/mnist.npz, else scikit-learn's digits, enlarged.
 The model in ../shared/cases is taken as it is.
@@ -148,7 +148,7 @@ def row(name: str, model: Path, test: Images, samples: int, board: Board, folder
 
 def main(
     network: Annotated[list[str] | None, typer.Option(help="network to take; repeat for more; default: all")] = None,
-    steps: Annotated[int, typer.Option(help="of training")] = 400,
+    steps: Annotated[int, typer.Option(help="of training")] = 1200,
     samples: Annotated[int, typer.Option(help="images to simulate")] = 100,
     keep: Annotated[Path | None, typer.Option(help="folder for models and bitstreams; models there are reused")] = None,
     board: str = "icebreaker",

@@ -1,6 +1,6 @@
 """`CobsDecoder`: bytes from the line to a frame's content."""
 
-from amaranth import Module, Signal, unsigned
+from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,7 +14,7 @@ class CobsDecoder(wiring.Component):
     A code byte c announces c - 1 plain bytes and, unless c = 255 or the frame ends, a zero after them. That zero is
     put out when the next code byte comes, so at most one event leaves for each byte that enters.
 
-    Latency: 0 cycles (events are combinational functions of the byte that is offered). Interval: 1 cycle a byte.
+    Latency: 1 cycle. Interval: 2 cycles a byte with an event.
 
     Members
     -------
@@ -28,22 +28,21 @@ class CobsDecoder(wiring.Component):
         super().__init__({"i": In(stream.Signature(unsigned(8))), "o": Out(stream.Signature(EVENT))})
 
     def elaborate(self, platform: object) -> Module:
-        """Count down a block's plain bytes."""
+        """Count down a block's plain bytes; an event waits in a register, so that no path runs on into its reader."""
         m = Module()
         left = Signal(8)
         owed = Signal()
         plain, end = Signal(), Signal()
-        m.d.comb += [
-            plain.eq(left != 0),
-            end.eq(self.i.payload == 0),
-            self.o.payload.end.eq(end),
-            self.o.payload.broken.eq(plain),
-            self.o.valid.eq(self.i.valid & (plain | end | owed)),
-            self.i.ready.eq(self.o.ready | ~self.o.valid),
-        ]
-        with m.If(plain):
-            m.d.comb += self.o.payload.data.eq(self.i.payload)
+        m.d.comb += [plain.eq(left != 0), end.eq(self.i.payload == 0), self.i.ready.eq(~self.o.valid)]
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
         with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [
+                self.o.valid.eq(plain | end | owed),
+                self.o.payload.end.eq(end),
+                self.o.payload.broken.eq(plain),
+                self.o.payload.data.eq(Mux(plain, self.i.payload, 0)),
+            ]
             with m.If(end):
                 m.d.sync += [left.eq(0), owed.eq(0)]
             with m.Elif(plain):

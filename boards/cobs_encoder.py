@@ -38,7 +38,8 @@ class CobsEncoder(wiring.Component):
         m.submodules.block = block = Memory(shape=unsigned(8), depth=256, init=[], attrs={"ram_block": 1})
         write, read = block.write_port(), block.read_port(domain="sync")
         length, sent = Signal(8), Signal(8)
-        owed, last = Signal(), Signal()
+        owed, last, more = Signal(), Signal(), Signal()
+        m.d.sync += more.eq(sent != length)
         m.d.comb += [write.addr.eq(length), write.data.eq(self.i.payload.data), read.addr.eq(sent), read.en.eq(1)]
 
         with m.FSM():
@@ -56,7 +57,9 @@ class CobsEncoder(wiring.Component):
                 with m.If(self.o.ready):
                     m.next = "FETCH"
             with m.State("FETCH"):
-                with m.If(sent != length):
+                m.next = "DECIDE"
+            with m.State("DECIDE"):
+                with m.If(more):
                     m.next = "SEND"
                 with m.Else():
                     m.d.sync += [length.eq(0), sent.eq(0), owed.eq(0)]

@@ -18,7 +18,10 @@ LATENCY = 2
 """Cycles from a beat's way into a FIFO until it is offered behind it; it holds as many more."""
 
 READY_UNITS = 3
-"""Units through which a ready may run in one cycle: about 50 MHz on UP5K."""
+"""Units through which a ready may run in one cycle at a moderate clock."""
+
+MODERATE_HZ = 44e6
+"""Clock that such runs are fast enough for on UP5K; above it each ready is a register's."""
 
 QUEUE = LATENCY + 1
 """Beats of the shallowest FIFO that passes a beat a cycle."""
@@ -54,9 +57,12 @@ class Draft:
     ----------
     library : UnitLibrary
         Makes the forks.
+    ready_units : int
+        Units through which a ready may run in one cycle.
     """
 
     library: UnitLibrary
+    ready_units: int = READY_UNITS
 
     def __post_init__(self) -> None:
         self.stages: list[Stage] = []
@@ -96,7 +102,7 @@ class Draft:
         return self.add(name, placed.unit, feeds, folding, tuple(op.name for op in placed.layer.span.ops))
 
     def ease(self) -> bool:
-        """Put a FIFO into a run of more than `READY_UNITS` whose readys follow each other; False if there is none.
+        """Put a FIFO into a run of more than `ready_units` whose readys follow each other; False if there is none.
 
         A unit without a buffer is ready when its reader is: the cycle has to be long enough for all of the run. The
         FIFO goes where the stream is narrowest.
@@ -109,10 +115,12 @@ class Draft:
             runs[k] = [k, *(runs[following] if following is not None and passes else [])]
             if self.stages[k].depths:
                 runs[k] = []
-            elif len(runs[k]) > READY_UNITS:
+            elif len(runs[k]) > self.ready_units:
                 narrowest = min(runs[k][:-1], key=lambda each: self.units[each].output.width)
                 name = self.stages[narrowest].name
-                self.queue(Feed(name), self.stages[readers[Feed(name)]].name)
+                gap, _ = self.units[narrowest].timing.gaps[0]
+                depth = max(1, -(-QUEUE // gap))  # of beats that are far apart fewer wait at once
+                self.queue(Feed(name), self.stages[readers[Feed(name)]].name, depth)
                 return True
         return False
 
@@ -150,7 +158,9 @@ class Draft:
         while True:
             try:
                 found = self.run(depths_of(self), samples)
-                return Plan(board, start, tuple(self.stages), found.interval, found.latency)
+                return Plan(
+                    board, start, tuple(self.stages), found.interval, found.latency, ready_units=self.ready_units
+                )
             except Standstill:
                 forks = [k for k, stage in enumerate(self.stages) if len(stage.depths) > 1]
                 if all(min(self.stages[k].depths) > SAMPLES_HELD * self.units[k].inputs[0].count for k in forks):
@@ -172,7 +182,12 @@ class Draft:
         return schedule(self.nodes(depths), self.units[0].inputs[0].count, self.units[-1].output.count, samples)
 
 
-def compose(placed: Sequence[Placed], library: UnitLibrary, even: bool = True) -> Draft:
+def ready_units(clock_hz: float | None) -> int:
+    """Units through which a ready may run in one cycle of a clock; a moderate one where none is given."""
+    return READY_UNITS if clock_hz is None or clock_hz <= MODERATE_HZ else 1
+
+
+def compose(placed: Sequence[Placed], library: UnitLibrary, even: bool = True, ready_units: int = READY_UNITS) -> Draft:
     """Stages for a choice of units, with forks and the depths of all FIFOs, but without a schedule.
 
     Parameters
@@ -183,8 +198,10 @@ def compose(placed: Sequence[Placed], library: UnitLibrary, even: bool = True) -
         Makes the forks.
     even : bool
         Whether stages get FIFOs too where beats come in bursts that hold up what is before.
+    ready_units : int
+        Units through which a ready may run in one cycle.
     """
-    draft = Draft(library)
+    draft = Draft(library, ready_units)
     readers: dict[str, int] = {}
     for each in placed:
         for source in each.layer.sources:

@@ -213,6 +213,8 @@ class Plan:
         Cycles from a sample's first input transfer into the empty pipeline to its last output transfer.
     input : str
         Format of the hardware's input, as ``--input`` takes it; empty where the host applies the first quantizer.
+    ready_units : int
+        Stages through which a ready may run in one cycle before a FIFO ends the run: fewer for a faster clock.
     """
 
     board: str
@@ -221,6 +223,7 @@ class Plan:
     interval: int
     latency: int
     input: str = ""
+    ready_units: int = 3
 
     @property
     def cost(self) -> Resources:

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from icepop.compiler.errors import PlanError
 from icepop.compiler.frontend import load_graph
 from icepop.compiler.graph import Graph
 from icepop.compiler.input_format import InputFormat, parse_format
@@ -12,6 +13,7 @@ from icepop.compiler.ops.encode import Encode
 from icepop.compiler.passes.bind_input import bind_input
 from icepop.compiler.passes.join_encodes import join_encodes
 from icepop.compiler.passes.lower import lower
+from icepop.compiler.pipeline import READY_UNITS, ready_units
 from icepop.compiler.plan import Pin, Plan, Resources, read_pins
 from icepop.compiler.search import search
 from icepop.compiler.types import IntArray, TensorType
@@ -84,6 +86,14 @@ def read_input(plan: Path) -> str | None:
     return str(json.loads(plan.read_bytes()).get("input", "")) or None
 
 
+def read_ready_units(plan: Path) -> int:
+    """Stages through which a ready may run in a saved plan; raises PlanError where it tells no such number."""
+    told = json.loads(plan.read_bytes()).get("ready_units", READY_UNITS)
+    if not isinstance(told, int) or told < 1:
+        raise PlanError(f"'ready_units' in '{plan}' must be a whole number from 1 on, not {told!r}")
+    return told
+
+
 def make_plan(
     network: Network,
     library: UnitLibrary,
@@ -92,6 +102,7 @@ def make_plan(
     interval: int | None = None,
     saved: Path | None = None,
     max_lut: int | None = None,
+    clock_hz: float | None = None,
 ) -> Plan:
     """Plan a network's hardware.
 
@@ -111,9 +122,12 @@ def make_plan(
         A plan file, whose units and foldings are taken over.
     max_lut : int, optional
         LUT4 that may be used.
+    clock_hz : float, optional
+        Clock that the hardware has to reach, in Hz; a saved plan is for the one it was made for.
     """
     pins: dict[str, Pin] = {} if saved is None else read_pins(saved)
     foldings, units = {name: pin.folding for name, pin in pins.items()}, {name: pin.unit for name, pin in pins.items()}
     graph = network.lowered
-    plan = search(graph, network.start, library, board, budget, interval, foldings, units, max_lut)
+    run = ready_units(clock_hz) if saved is None else read_ready_units(saved)
+    plan = search(graph, network.start, library, board, budget, interval, foldings, units, max_lut, run)
     return replace(plan, input="" if network.format is None else str(network.format))

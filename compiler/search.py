@@ -10,7 +10,7 @@ from icepop.compiler.chains import Chain, Search, Stream
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
 from icepop.compiler.layers import Layer, Unit, UnitLibrary, cut
-from icepop.compiler.pipeline import Draft, compose
+from icepop.compiler.pipeline import READY_UNITS, Draft, compose
 from icepop.compiler.plan import Folding, Plan, Resources
 from icepop.compiler.schedule import SAMPLES
 
@@ -65,12 +65,15 @@ class Goal:
         Cycles a sample that must be reached, with the least area; without it, as few as fit.
     max_lut : int or None
         LUT4 that may be used.
+    ready_units : int
+        Units through which a ready may run in one cycle.
     """
 
     board: str
     budget: Resources
     interval: int | None = None
     max_lut: int | None = None
+    ready_units: int = READY_UNITS
 
     def fits(self, cost: Resources) -> bool:
         """Whether a cost leaves enough of the chip free to be placed and routed."""
@@ -161,7 +164,7 @@ class Task:
         first = bisect_left(intervals, True, key=lambda each: self.roughly(each) is not None)
         for even in (True, False):
             for chain in self.chains(intervals[first:]):
-                draft = compose(chain.placed, self.library, even)
+                draft = self.composed(chain, even)
                 if self.goal.fits(draft.cost):
                     plan = self.planned(draft)
                     if self.goal.fits(plan.cost):
@@ -180,8 +183,12 @@ class Task:
 
     def drafts(self, chain: Chain) -> list[Draft]:
         """A chain without FIFOs that even out bursts, and, if that is another one, with them."""
-        plain, even = (compose(chain.placed, self.library, each) for each in (False, True))
+        plain, even = (self.composed(chain, each) for each in (False, True))
         return [even] if plain.stages == even.stages else [plain, even]
+
+    def composed(self, chain: Chain, even: bool) -> Draft:
+        """Stages of a chain."""
+        return compose(chain.placed, self.library, even, self.goal.ready_units)
 
     def planned(self, draft: Draft) -> Plan:
         """The plan of a draft."""
@@ -198,6 +205,7 @@ def search(
     pins: Mapping[str, Folding] | None = None,
     units: Mapping[str, str] | None = None,
     max_lut: int | None = None,
+    ready_units: int = READY_UNITS,
 ) -> Plan:
     """Plan the hardware behind op ``start``.
 
@@ -209,7 +217,7 @@ def search(
         Op whose result is streamed in.
     library : UnitLibrary
         The units there are.
-    board, budget, interval, max_lut
+    board, budget, interval, max_lut, ready_units
         The parts of a `Goal`.
     pins : mapping of str to Folding, optional
         Foldings that are given.
@@ -227,7 +235,7 @@ def search(
     if unknown:
         raise PlanError(f"the plan folds '{min(unknown)}', which is no stage of this network")
     finder = Search(layers, [bind(layer, pins, units) for layer in layers], library)
-    goal = Goal(board, budget, interval, max_lut)
+    goal = Goal(board, budget, interval, max_lut, ready_units)
     task = Task(finder, library, start, goal)
     plan = task.fastest() if interval is None else task.exactly(interval)
     if plan is None:

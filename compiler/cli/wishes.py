@@ -53,7 +53,8 @@ def planned(network: Network, board: str, wishes: Wishes, unbounded: str = "") -
     budget = target.for_accelerator(network.ends()[0])
     if unbounded:
         budget = replace(budget, **{unbounded: ENDLESS})
-    return make_plan(network, unit_library(), target.name, budget, interval, wishes.saved, wishes.max_lut)
+    clock_hz = None if wishes.clock_mhz is None else wishes.clock_mhz * 1e6
+    return make_plan(network, unit_library(), target.name, budget, interval, wishes.saved, wishes.max_lut, clock_hz)
 
 
 def reasons(network: Network, board: str, plan: Plan, wishes: Wishes) -> list[str]:

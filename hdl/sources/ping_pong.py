@@ -4,7 +4,7 @@
 from functools import cached_property
 
 import numpy as np
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.utils import ceil_log2
 
 from icepop.compiler.plan import Resources
@@ -50,25 +50,29 @@ class PingPong(VectorSource):
         return memory_cost(2 << counter, self.beats.width) + control
 
     def elaborate(self, platform: object) -> Module:
-        """Two-bit pointers tell full from empty; their low bit is the half."""
+        """Flags tell whether one vector or two are whole; they are registers, as much hangs on them."""
         m = Module()
         m.submodules.ram = ram = Ram(self.beats.width, 2 << self.address_bits)
-        written, read = Signal(2), Signal(2)
+        written, read = Signal(), Signal()
+        whole, both, comes, goes = Signal(), Signal(), Signal(), Signal()
         position = Signal(self.address_bits)
         m.d.comb += [
-            self.valid.eq(written != read),
-            self.i.ready.eq((written ^ read) != 0b10),
-            ram.write_address.eq(Cat(position, written[0])),
+            self.valid.eq(whole),
+            self.i.ready.eq(~both),
+            comes.eq(self.i.valid & ~both & (position == self.depth - 1)),
+            goes.eq(self.take & self.last),
+            ram.write_address.eq(Cat(position, written)),
             ram.write_data.eq(self.i.payload),
             ram.write_en.eq(self.i.valid & self.i.ready),
-            ram.address.eq(Cat(self.beat, read[0])),
+            ram.address.eq(Cat(self.beat, read)),
             ram.en.eq(self.take),
             self.data.eq(ram.data),
         ]
         with m.If(self.i.valid & self.i.ready):
-            m.d.sync += position.eq(position + 1)
-            with m.If(position == self.depth - 1):
-                m.d.sync += [position.eq(0), written.eq(written + 1)]
-        with m.If(self.take & self.last):
-            m.d.sync += read.eq(read + 1)
+            m.d.sync += position.eq(Mux(comes, 0, position + 1))
+        m.d.sync += [written.eq(written ^ comes), read.eq(read ^ goes)]
+        with m.If(comes & ~goes):
+            m.d.sync += [whole.eq(1), both.eq(whole)]
+        with m.Elif(goes & ~comes):
+            m.d.sync += [whole.eq(both), both.eq(0)]
         return m

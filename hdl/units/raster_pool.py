@@ -26,7 +26,7 @@ class RasterPool(LayerUnit):
     """A `MaxPool` or a `SumPool` whose windows do not overlap and hold no padding; a global pool is one window.
 
     Every beat is taken once, in the order of the stream. A memory holds the state of every window of a row; of one
-    window and one beat a pixel, a register does.
+    window and one beat a pixel, and of windows of one pixel, a register does.
 
     Parameters
     ----------
@@ -50,7 +50,8 @@ class RasterPool(LayerUnit):
         self.pooling = Pooling.of(span, self.input)
         self.words = self.columns.count * self.input.pixel_beats
         width = folding.simd * self.pooling.bits
-        self.remembers = self.words > 1
+        # windows of one pixel have nothing to remember
+        self.remembers = self.words > 1 and self.rows.kernel * self.columns.kernel > 1
         self.state, self.folded = Signal(width), Signal(width)
 
     @staticmethod

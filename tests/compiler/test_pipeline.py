@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from icepop.compiler.layers import Unit, UnitLibrary
-from icepop.compiler.pipeline import QUEUE, Draft
+from icepop.compiler.pipeline import QUEUE, READY_UNITS, Draft, ready_units
 from icepop.compiler.plan import Feed, Folding, Resources
-from icepop.compiler.timing import Timing, streaming
+from icepop.compiler.timing import Inlet, Timing, streaming
 from icepop.compiler.types import Beats, Domain
 from icepop.hdl.fork import Fork
 
@@ -30,9 +32,9 @@ class Step:
         return streaming(self.output.count)
 
 
-def chain(*lanes: int) -> Draft:
+def chain(*lanes: int, ready_units: int = READY_UNITS) -> Draft:
     """Draft of a chain, not yet eased."""
-    draft, feed = Draft(UnitLibrary((), lambda beats, n: (), Fork)), Feed()
+    draft, feed = Draft(UnitLibrary((), lambda beats, n: (), Fork), ready_units), Feed()
     for k, number in enumerate(lanes):
         unit: Unit = Step(number)
         feed = draft.add(f"s{k}", unit, [feed], Folding())
@@ -65,6 +67,30 @@ def test_every_long_run_is_cut_and_a_beat_a_cycle_still_passes() -> None:
     assert max(map(len, runs)) <= 3
     depths = [stage.depths for stage in draft.stages]
     assert draft.run(depths, 4).interval == 12
+
+
+def test_at_a_fast_clock_no_ready_depends_on_another() -> None:
+    assert (ready_units(None), ready_units(36e6), ready_units(48e6)) == (READY_UNITS, READY_UNITS, 1)
+    assert eased(chain(4, 2, 4, ready_units=1)) == ["s0", "queue behind s0", "s1", "queue behind s1", "s2"]
+
+
+@dataclass(frozen=True)
+class Slow(Step):
+    """A unit that gives a beat every other cycle."""
+
+    @property
+    def timing(self) -> Timing:
+        return Timing((Inlet(np.arange(1, 7)),), np.full(6, 2), np.ones(6, bool), 1)
+
+
+def test_a_queue_is_no_deeper_than_the_beats_before_it_are_close() -> None:
+    draft = chain(2)
+    draft.units[0] = Slow(2)
+    draft.add("s1", Step(2), [Feed("s0")], Folding())
+    draft.ready_units = 1
+    assert eased(draft) == ["s0", "queue behind s0", "s1"]
+    assert draft.stages[1].depths == (2,)
+    assert draft.run([stage.depths for stage in draft.stages], 4).interval == 12
 
 
 def test_queues_before_one_join_have_names_of_their_own() -> None:

@@ -69,6 +69,18 @@ def test_a_saved_plan_is_made_again(network: Network, tmp_path: Path) -> None:
     assert planned(network, saved) == first
 
 
+def test_a_saved_plan_is_for_the_clock_it_was_made_for(network: Network, tmp_path: Path) -> None:
+    fast = make_plan(network, unit_library(), "icebreaker", BOARD, 40, clock_hz=48e6)
+    assert (fast.ready_units, planned(network, interval=40).ready_units) == (1, 3)
+    assert any(stage.name.startswith("queue") for stage in fast.stages)
+    saved = tmp_path / "plan.json"
+    saved.write_text(fast.to_json())
+    assert planned(network, saved) == fast
+    saved.write_text(fast.to_json().replace('"ready_units": 1', '"ready_units": 0'))
+    with says(PlanError, f"'ready_units' in '{saved}' must be a whole number from 1 on, not 0"):
+        planned(network, saved)
+
+
 def test_no_plan_file(network: Network, tmp_path: Path) -> None:
     with says(PlanError, f"no plan file '{tmp_path / 'plan.json'}'; 'icepop compile' writes one"):
         planned(network, tmp_path / "plan.json")

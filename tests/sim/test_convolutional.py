@@ -8,7 +8,9 @@ from brevitas_networks import Network
 from convolutional_networks import KINDS
 from efficiency import efficiency, even
 
-from icepop.boards.registry import find
+from icepop.boards.build import build
+from icepop.boards.clock import choose_baud, choose_clock
+from icepop.boards.icebreaker import BOARD
 from icepop.compiler.project import load_network, make_plan
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library
@@ -19,18 +21,23 @@ SAMPLES = 12
 LEAST = 0.9
 
 
+def planned(make, side, path, taps):
+    """A network's accelerator, with bytes as input."""
+    onnx.save(export(Network(make, (1, side, side)), "torchscript"), path)
+    loaded = load_network(path, "uint8/255")
+    plan = make_plan(loaded, unit_library(), BOARD.name, BOARD.for_accelerator(loaded.ends()[0]))
+    return Accelerator(loaded.lowered, plan, taps=taps)
+
+
 @pytest.fixture(scope="module")
 def accelerators(need, tmp_path_factory):
-    """Each with bytes as input, built at once for the simulator."""
+    """The tiny ones, built at once for the simulator."""
     need("c++")
-    board, found = find("icebreaker"), {}
-    for name, kind in KINDS.items():
-        network = Network(lambda kind=kind: kind.make(**kind.tiny), (1, kind.tiny_side, kind.tiny_side))
-        path = tmp_path_factory.mktemp("models") / f"{name}.onnx"
-        onnx.save(export(network, "torchscript"), path)
-        loaded = load_network(path, "uint8/255")
-        plan = make_plan(loaded, unit_library(), board.name, board.for_accelerator(loaded.ends()[0]))
-        found[name] = Accelerator(loaded.lowered, plan, taps=True)
+    folder = tmp_path_factory.mktemp("models")
+    found = {
+        name: planned(lambda kind=kind: kind.make(**kind.tiny), kind.tiny_side, folder / f"{name}.onnx", taps=True)
+        for name, kind in KINDS.items()
+    }
     verilator_cpp.prepare(list(found.values()))
     return found
 
@@ -59,3 +66,14 @@ def test_convolutions_keep_their_processing_elements_busy(name, accelerators):
     shares = {stage.name: efficiency(graph, stage) for stage in plan.stages if even(graph, stage)}
     assert shares
     assert {name: share for name, share in shares.items() if share < LEAST} == {}
+
+
+@pytest.mark.nightly
+def test_a_network_of_many_small_units_is_placed_and_meets_its_clock(tmp_path):
+    """Its many clock enables once left no legal placement."""
+    kind, clock = KINDS["squeezenet"], choose_clock(BOARD)
+    accelerator = planned(kind.make, kind.side, tmp_path / "squeezenet.onnx", taps=False)
+    report = build(accelerator, BOARD, tmp_path, clock, choose_baud(BOARD, clock))
+    assert report.fmax_hz >= report.clock_hz == BOARD.clock_hz
+    assert report.accelerator.ebr == accelerator.plan.cost.ebr
+    assert report.total.cells > 0.75 * BOARD.budget.cells

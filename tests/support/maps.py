@@ -79,4 +79,5 @@ POOLS = [
     sum_pool((3, 5, 4), BIPOLAR, window((2, 3), 1, 1, 1)),
     sum_pool((2, 6, 5), SIGNED, window((2, 2), 1, 0, 1, 2)),
     sum_pool((5, 9), UNSIGNED, window((2,), 2)),
+    sum_pool((5, 3, 2), SIGNED, window((1, 1))),
 ]
