@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from amaranth import Cat, EnableInserter, Module, Signal
+from amaranth import Cat, EnableInserter, Module, Mux, Signal, Value
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.base import Op
@@ -24,7 +24,7 @@ from icepop.hdl.sources.choice import source_for, waits
 from icepop.hdl.sources.lines import LineSource
 from icepop.hdl.sources.vector import VectorSource
 from icepop.hdl.tiling import Tiling
-from icepop.hdl.units.base import LayerUnit, lone_registers, parallelisms, registered_cells
+from icepop.hdl.units.base import LayerUnit, counter_cells, lone_registers, look_ups, parallelisms, registered_cells
 
 MAX_PRODUCTS = 1024
 """Largest ``pe * simd`` that is planned: twice what all memories of a UP5K can feed."""
@@ -125,6 +125,11 @@ class MatrixVector(LayerUnit):
         width, turning = self.input.width, self.turning
         return RowArithmetic.of(self.span, product, self.tiling, self.folding, width, turning=turning)
 
+    @property
+    def idle(self) -> int:
+        """Rows of the last group that are none, and whose sums are not compared: their results must be hidden."""
+        return 0 if self.arithmetic.target_bits else self.tiling.tiles * self.tiling.pe - self.tiling.rows
+
     @cached_property
     def timing(self) -> Timing:
         """A beat of the output whenever a group of rows is whole."""
@@ -142,6 +147,8 @@ class MatrixVector(LayerUnit):
         arithmetic, vectors = self.arithmetic, isinstance(self.source, VectorSource)
         sequencer = ColumnSequencer.cost_of(self.tiling) if self.turning else sequencer_cost(self.tiling, vectors)
         parts = [self.source.cost, sequencer, arithmetic.products_cost, arithmetic.product.shared, arithmetic.rows_cost]
+        if self.idle:
+            parts += [counter_cells(self.tiling.tiles), look_ups(self.idle * self.output.domain.bits)]
         flags = 1 + arithmetic.row.latency
         parts += [lone_registers(flags), registered_cells(flags + 6)]
         return Resources.total(parts)
@@ -171,9 +178,20 @@ class MatrixVector(LayerUnit):
         ends = delayed(core, take & row_ends, arithmetic.latency)
         beats = [source.data] * self.folding.pe
         results = arithmetic.results(core, weights.data, beats, source.inside, summed, ends[: 1 + latency])
-        m.d.comb += [self.o.valid.eq(ends[-1]), self.o.payload.eq(Cat(results))]
+        m.d.comb += [self.o.valid.eq(ends[-1]), self.o.payload.eq(self._hidden(core, Cat(results), ends[-1]))]
         m.submodules.core = EnableInserter(advance)(core)
         return m
+
+    def _hidden(self, core: Module, results: Value, given: Signal) -> Value:
+        """Results of a group of rows, with zeros for those that are none; ``given`` tells that one is offered."""
+        if not self.idle:
+            return results
+        group = Signal(range(self.tiling.tiles))
+        last = group == self.tiling.tiles - 1
+        with core.If(given):
+            core.d.sync += group.eq(Mux(last, 0, group + 1))
+        real = (self.folding.pe - self.idle) * self.output.domain.bits
+        return Cat(results[:real], Mux(last, 0, results[real:]))
 
 
 def linear(op: Op) -> Dense | Conv:

@@ -84,6 +84,22 @@ def test_a_channel_may_have_several_kernels_of_its_own(seed: int) -> None:
     check(Accelerator(graph, random_plan(rng, graph), taps=True), rng, "amaranth", 4)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_lanes_without_a_row_are_zeros(seed: int) -> None:
+    """Three rows by two: a sum of the lane that is none lies beyond the domain, and would pass any threshold."""
+    rng = np.random.default_rng(seed)
+    author = Author(rng, TensorType((4, 3, 2), Domain(0, 3)))
+    window = author.window((3, 2), 1, padded=False)
+    first = author.add(Conv, "x", weights=rng.choice([-1, 1], (3, 4, 1, 1)), window=window)
+    level = author.quantized(first, Domain(-2, 1))
+    window = author.window(author.types[level].shape[1:], 1, padded=False)
+    author.add(Conv, level, weights=rng.choice([-1, 1], (4, 3, 1, 1)), window=window)
+    graph = Graph(tuple(author.ops))
+    pins = {first: Folding(2, 1), level: Folding(2, 2), author.ops[-1].name: Folding(2, 2)}
+    plan = search(graph, "x", unit_library(), "test", UNBOUNDED, pins=pins)
+    check(Accelerator(graph, plan, taps=True), rng, "amaranth", 6)
+
+
 def test_both_branches_of_a_join_may_need_a_queue() -> None:
     ops: list[Op] = [Input("x", (), TensorType((2, 3, 4), Domain(-7, 8)))]
     for branch in ("a", "b"):
