@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 420, 60, 190, 20, 50
-COLORS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a")
+COLORS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a", "#bf3989", "#1b7c83")
 TICKS = (50, 100, 200, 500, 1000, 2000, 5000)
 GRID = "#d0d7de"
 

@@ -4,11 +4,13 @@
 
 For each file, with its test data beside it as .npz: look-up tables (yosys), logic cells and EBR (nextpnr) with the
 streams and the argmax, the input's comparisons planned on their own where ``--input`` puts them in hardware, Fmax
-(UP5K, one seed), and how many test samples the RTL (Verilator, all of them, twice, with random stalls and without) and
-the synthesised netlist (Icarus) classify as the golden model does.
+(UP5K, one seed of the placer), and how many test samples the RTL (Verilator, all of them, twice, with random stalls and
+without) and the synthesised netlist (Icarus) classify as the golden model does. Of several models, such as a network's
+seeds, the mean and extremes follow.
 """
 
 from pathlib import Path
+from statistics import mean
 from typing import Annotated
 
 import numpy as np
@@ -36,7 +38,8 @@ def main(
     rtl: Annotated[bool, typer.Option(help="whether to simulate the RTL with all test samples")] = True,
     place: Annotated[bool, typer.Option(help="whether to place and route")] = True,
 ) -> None:
-    """Print a line for each model."""
+    """Print a line for each model, and one for all."""
+    rights, lut4s, clocks = [], [], []
     for path in models:
         network = load_network(path, input)
         samples = read_samples(path.with_suffix(".npz"))
@@ -57,11 +60,19 @@ def main(
             f"interval {plan.interval}, latency {plan.latency}",
             flush=True,
         )
+        rights.append(right)
+        lut4s.append(real.lut4)
+        clocks.append(real.fmax_mhz or 0.0)
         for backend, count in (("verilator_cpp", len(values) if rtl else 0), ("netlist", netlist)):
             if count:
                 found = simulate(design, values[:count], backend)
                 text = f"bit-exact {found.exact}/{found.total}, as planned: {found.as_planned}"
                 print(f"    {backend}: {text}{'' if found.message is None else '; ' + found.message}", flush=True)
+    if len(models) > 1:
+        print(
+            f"{len(models)} models: mean accuracy {mean(rights):.2%}, least {min(rights):.2%}; LUT4 {mean(lut4s):.1f}, "
+            f"{min(lut4s)} to {max(lut4s)}; Fmax from {min(clocks):.1f} MHz"
+        )
 
 
 if __name__ == "__main__":

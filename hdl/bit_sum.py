@@ -112,8 +112,14 @@ def arranged(shifts: tuple[int, ...], pitch: int) -> tuple[list[Part], list[list
         raise PlanError(f"pitch must be from 1 to {MOST} bits, not {pitch}")
     found = []
     for run in (2, 3, max(shifts) + 2):
-        for group in range(pitch, pitch // 2, -1):
-            numbers, counts = cut(shifts, group, run)
+        numbers, columns = cut(shifts, run)
+        ways = dict.fromkeys(
+            tuple(-(-len(bits) // group) for _, bits in columns) for group in range(pitch, pitch // 2, -1)
+        )
+        for way in ways:
+            counts = [
+                part for (shift, bits), number in zip(columns, way, strict=True) for part in groups(shift, bits, number)
+            ]
             levels = [] if len(numbers) == 1 and not counts else [sums(numbers) + counts]
             while levels and len(levels[-1]) > 1:
                 levels.append(sums(levels[-1]))
@@ -135,12 +141,13 @@ def cost_of(numbers: Sequence[Part], levels: Sequence[Sequence[Part]], dead: fro
     return Resources.total(costs)
 
 
-def cut(shifts: Sequence[int], pitch: int, shortest: int) -> tuple[list[Part], list[Part]]:
-    """Inputs as numbers of neighbouring weights, and what is in shorter runs as groups to count."""
+def cut(shifts: Sequence[int], shortest: int) -> tuple[list[Part], list[tuple[int, list[int]]]]:
+    """Inputs as numbers of neighbouring weights, and what is in shorter runs, to be counted: by weight."""
     columns: dict[int, list[int]] = {}
     for index, shift in enumerate(shifts):
         columns.setdefault(shift, []).append(index)
-    numbers, counts = [], []
+    numbers: list[Part] = []
+    counted: list[tuple[int, list[int]]] = []
     while columns:
         first = min(columns)
         run = [columns[first]]
@@ -149,14 +156,13 @@ def cut(shifts: Sequence[int], pitch: int, shortest: int) -> tuple[list[Part], l
         if len(run) >= shortest or max(map(len, run)) == 1:
             numbers.append(Part(first, (1 << len(run)) - 1, tuple(bits.pop() for bits in run)))
         else:
-            counts += groups(first, columns.pop(first), pitch)
+            counted.append((first, columns.pop(first)))
         columns = {shift: bits for shift, bits in columns.items() if bits}
-    return numbers, counts
+    return numbers, counted
 
 
-def groups(shift: int, bits: Sequence[int], pitch: int) -> list[Part]:
-    """Bits of one weight in the fewest groups, of nearly equal size."""
-    number = -(-len(bits) // pitch)
+def groups(shift: int, bits: Sequence[int], number: int) -> list[Part]:
+    """Bits of one weight in so many groups of nearly equal size."""
     edges = [len(bits) * k // number for k in range(number + 1)]
     return [Part(shift, end - start, tuple(bits[start:end]), counted=True) for start, end in pairwise(edges)]
 

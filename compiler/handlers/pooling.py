@@ -5,6 +5,7 @@ A maximum commutes with every rising function, and with falling ones as a minimu
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from icepop.compiler.ops.sum_pool import SumPool
 from icepop.compiler.ops.window import Window
 from icepop.compiler.steps.affine import AFFINE, Divide
 from icepop.compiler.symbols import Symbol, Value
+
+TAPS = 1 << 8
+"""That are counted for a unit of work."""
 
 
 @handles("MaxPool")
@@ -98,7 +102,9 @@ def averaged(node: Node, x: Symbol, window: Window, with_padding: bool, builder:
         raise ModelError(f"{what} must read quantized values or accumulators; put a BipolarQuant or Quant before it")
     counts = np.array(np.prod(window.kernel), np.float64)
     if window.padded and not with_padding:
-        taps = SumPool(node.name, (), window).golden(np.ones((1, 1, *x.index.shape[2:]), np.int64))
+        sizes = x.index.shape[2:]
+        builder.budget.spend(prod((*window.kernel, *window.shape(sizes, node.name))) // TAPS)
+        taps = SumPool(node.name, (), window).golden(np.ones((1, 1, *sizes), np.int64))
         counts = taps.astype(np.float64)
     elif window.padded:
         meaning = affine_functions(x, builder.budget)

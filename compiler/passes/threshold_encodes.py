@@ -6,6 +6,7 @@ from icepop.compiler.graph import Graph
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.ops.gather import Gather
+from icepop.compiler.ops.lut_vote import LutVote
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.types import IntArray
 
@@ -13,12 +14,14 @@ from icepop.compiler.types import IntArray
 def threshold_encodes(graph: Graph) -> Graph:
     """Graph in which an `Encode` of integer codes is a `Threshold`, behind a `Gather` where it changes their order.
 
-    One with thresholds that differ between the elements of a channel stays.
+    One with thresholds that differ between the elements of a channel stays, and one that only voters read: their units
+    compare the integers themselves.
     """
     ops: list[Op] = []
     for op in graph.ops:
         changed = None
-        if isinstance(op, Encode) and graph.types[op.inputs[0]].domain is not None:
+        readers = {type(reader) for reader in graph.ops if op.name in reader.inputs}
+        if isinstance(op, Encode) and graph.types[op.inputs[0]].domain is not None and readers != {LutVote}:
             changed = channelwise(op, op.inputs[0], graph.types[op.inputs[0]].shape, op.thresholds.astype(np.int64))
         ops += changed or [op]
     return Graph(tuple(ops))

@@ -122,10 +122,17 @@ def long_products() -> onnx.ModelProto:
     return m.proto(m.dense(m.quant(x, 16, 1 / 64), np.ones((64, 3)), "fc"))
 
 
+def windows() -> onnx.ModelProto:
+    """An average over the taps that are no padding, which have to be counted at each of a million positions."""
+    m = QonnxFile((1, 3000, 3000))
+    pool = m.node("AveragePool", m.quant("x", 2, 1.0), kernel_shape=[1500, 1500], pads=[1] * 4, count_include_pad=0)
+    return m.proto(m.node("Flatten", m.bipolar(pool)))
+
+
 BY_DAY = [layers_of_16_bits, transposes, offsets]
 BY_NIGHT = [
     ties_of_16_bits, encoders_of_16_bits, encoders_to_compare, functions_of_elements, large_maps, heads, turns,
-    long_products,
+    long_products, windows,
 ]  # fmt: skip
 
 

@@ -153,7 +153,7 @@ def test_a_network_that_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixtu
     path = file.save(tmp_path / "model.onnx", output)
     message = error(capsys, "compile", str(path), "-o", str(tmp_path / "out"))
     assert message == (
-        "the network needs 100 EBR, 350 logic cells and 307 LUT4 for an interval of at most 400000 cycles, "
+        "the network needs 100 EBR, 347 logic cells and 307 LUT4 for an interval of at most 400000 cycles, "
         "but icebreaker has 28 EBR and 3978 logic cells to fill; train a smaller network"
     )
     assert not (tmp_path / "out").exists()

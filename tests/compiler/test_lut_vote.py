@@ -15,7 +15,11 @@ from icepop.compiler.graph import Graph
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.lut_vote import LutVote
+from icepop.compiler.plan import Resources
+from icepop.compiler.project import load_network
+from icepop.compiler.search import search
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
+from icepop.hdl.units.registry import unit_library
 
 RNG = np.random.default_rng(0)
 INDEX = np.array([[[0, 1, 2, 3], [3, 3, 1, 0]], [[2, 1, 0, 3], [1, 2, 3, 0]]])
@@ -168,3 +172,15 @@ def test_the_encoder_is_read_once(tmp_path: Path) -> None:
     graph = load_graph(m.save(tmp_path / "model.onnx", voters(m, address, TABLES, 16 * np.arange(4))))
     (encode,) = [op for op in graph.ops if isinstance(op, Encode)]
     assert encode.domain == Domain(0, 1)
+
+
+def test_integers_are_compared_by_the_voters_unit(tmp_path: Path) -> None:
+    """With the input's format stated, nothing reorders or compares them before."""
+    m = QonnxFile((4,))
+    weighted = m.node("Mul", chosen(m, INDEX), m.tensor([1, 2, 4, 8]))
+    address = m.node("ReduceSum", weighted, m.tensor([2], dtype=np.int64), keepdims=0)
+    path = m.save(tmp_path / "model.onnx", voters(m, address, TABLES, 16 * np.arange(4)))
+    network = load_network(path, "int4@1")
+    assert [type(op).__name__ for op in network.lowered.ops] == ["Input", "Encode", "LutVote", "ArgMax"]
+    plan = search(network.lowered, network.start, unit_library(), "up5k", Resources(cells=5000, ebr=30))
+    assert [stage.unit for stage in plan.stages] in (["VoterArray"], ["VoterScan"])
