@@ -30,7 +30,7 @@ from icepop.boards.build import build
 from icepop.boards.clock import choose_baud, choose_clock
 from icepop.boards.registry import find
 from icepop.compiler.errors import PlanError
-from icepop.compiler.plan import Plan
+from icepop.compiler.planner.plan import Plan
 from icepop.compiler.project import Network, load_network, make_plan
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library

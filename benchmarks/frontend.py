@@ -16,7 +16,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from qonnx_file import QonnxFile

@@ -20,7 +20,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 
 BATCH = 1000
 SINGLES = 20

@@ -17,10 +17,10 @@ import numpy as np
 import typer
 
 from icepop.boards.synthesis import synthesize
-from icepop.compiler.plan import Folding, Resources
+from icepop.compiler.planner.plan import Folding, Resources
+from icepop.compiler.planner.search import search
 from icepop.compiler.project import load_network
 from icepop.compiler.samples import read_samples
-from icepop.compiler.search import search
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library
 from icepop.hdl.units.voter_array import VoterArray

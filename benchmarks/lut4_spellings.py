@@ -13,7 +13,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from icepop.boards.synthesis import synthesize
-from icepop.hdl.vote_count import count_cost, counted
+from icepop.hdl.arithmetic.vote_count import count_cost, counted
 
 
 class Count(wiring.Component):

@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 
 from icepop.boards.synthesis import synthesize
 from icepop.compiler.types import BIPOLAR, Domain, IntArray
-from icepop.hdl.bit_sum import BitSum
+from icepop.hdl.arithmetic.bit_sum import BitSum
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.registry import matching, price
 

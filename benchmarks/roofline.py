@@ -17,7 +17,7 @@ from icepop.boards.clock import choose_clock
 from icepop.boards.link import line_order, link_rate
 from icepop.boards.registry import find
 from icepop.boards.synthesis import synthesize
-from icepop.compiler.plan import Plan
+from icepop.compiler.planner.plan import Plan
 from icepop.compiler.project import load_network, make_plan
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.base import StreamUnit

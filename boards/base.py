@@ -8,7 +8,7 @@ from amaranth.vendor import SiliconBluePlatform
 
 from icepop.boards.frame_receiver import payloads_cost
 from icepop.boards.link import line_order, sample_bytes
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 from icepop.compiler.types import TensorType
 
 LINK = Resources(lut4=440, ff=290, carry=70, cells=600, ebr=1)

@@ -17,7 +17,7 @@ from icepop.boards.top import Streaming
 from icepop.boards.yosys import synthesize_script
 from icepop.compiler.errors import PlanError, ToolError
 from icepop.compiler.files import replacing
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 
 NAME = "icepop"
 """Name of the top module and of the files."""

@@ -7,7 +7,7 @@ from amaranth.utils import ceil_log2
 
 from icepop.boards.cobs_decoder import EVENT
 from icepop.boards.link import CRC, CRC_BYTES, HEADER_BYTES, WINDOW, Kind, Status
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 from icepop.hdl.memory import Ram, memory_cost
 
 

@@ -8,7 +8,7 @@ from amaranth.build import Pins, Resource
 from amaranth_boards.icebreaker import ICEBreakerPlatform
 
 from icepop.boards.base import Board
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 
 BOARD = Board(
     name="icebreaker",

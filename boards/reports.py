@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 
 FLIP_FLOP = re.compile(r"SB_DFF\w*")
 """iCE40 flip-flops come in 20 kinds, one for each use of enable, set, reset and clock edge."""

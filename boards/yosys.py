@@ -7,7 +7,7 @@ from pathlib import Path
 from icepop.boards.reports import yosys_resources
 from icepop.boards.tools import YOSYS, run
 from icepop.compiler.errors import ToolError
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 
 LEAST_ENABLED = 4
 """Flip-flops that a clock enable has at least; fewer take a look-up table's inputs instead.

@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from icepop.compiler.errors import PlanError
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.graph import Graph
 from icepop.compiler.input_format import InputFormat, parse_format
-from icepop.compiler.layers import UnitLibrary
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.passes.bind_input import bind_input
 from icepop.compiler.passes.join_encodes import join_encodes
 from icepop.compiler.passes.lower import lower
-from icepop.compiler.pipeline import READY_UNITS, ready_units
-from icepop.compiler.plan import Pin, Plan, Resources, read_pins
-from icepop.compiler.search import search
+from icepop.compiler.planner.layers import UnitLibrary
+from icepop.compiler.planner.pipeline import READY_UNITS, ready_units
+from icepop.compiler.planner.plan import Pin, Plan, Resources, read_pins
+from icepop.compiler.planner.search import search
 from icepop.compiler.types import IntArray, TensorType
 
 MODEL, PLAN = "icepop.onnx", "plan.json"

@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from icepop.compiler.graph import Graph
-from icepop.compiler.plan import Feed, Plan, Span
+from icepop.compiler.planner.plan import Feed, Plan, Span
 from icepop.compiler.types import Beats
 from icepop.hdl.fork import Fork
 from icepop.hdl.units.base import StreamUnit

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.ops.lut_vote import BITS, LutVote
-from icepop.compiler.plan import Resources, Span
+from icepop.compiler.planner.plan import Resources, Span
 from icepop.compiler.types import Beats
 
 

@@ -10,8 +10,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.timing import Timing, streaming
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.compiler.planner.timing import Timing, streaming
 from icepop.compiler.types import Beats
 from icepop.hdl.memory import LUT_DEPTH, Rom, distinct_columns
 from icepop.hdl.pipeline import behind

@@ -9,7 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 from icepop.hdl.memory import CELLS_PER_EBR, Ram
 from icepop.hdl.units.base import adder_cells, counter_cells, registered_cells
 

@@ -8,8 +8,8 @@ from amaranth import Module, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from icepop.compiler.plan import Resources
-from icepop.compiler.timing import Timing, streaming
+from icepop.compiler.planner.plan import Resources
+from icepop.compiler.planner.timing import Timing, streaming
 from icepop.compiler.types import Beats
 from icepop.hdl.fifo import LATENCY, fifo
 

@@ -3,7 +3,7 @@
 from amaranth import Cat, Value
 
 from icepop.compiler.errors import PlanError
-from icepop.compiler.plan import Folding, Resources, Span
+from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.types import Domain
 from icepop.hdl.units.base import adder_cells, parallelisms
 

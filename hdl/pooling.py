@@ -7,7 +7,7 @@ from amaranth import Array, Const, Mux, Value
 
 from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.sum_pool import SumPool
-from icepop.compiler.plan import Resources, Span
+from icepop.compiler.planner.plan import Resources, Span
 from icepop.compiler.types import Beats
 from icepop.hdl.units.base import registered_cells
 

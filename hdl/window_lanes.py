@@ -10,8 +10,8 @@ import numpy as np
 from amaranth import Cat, EnableInserter, Module, Mux, Signal, Value
 
 from icepop.compiler.ops.window import Window
-from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.timing import Timing
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.compiler.planner.timing import Timing
 from icepop.compiler.types import Beats
 from icepop.hdl.sources.lines import LineSource
 from icepop.hdl.sources.loops import Loops

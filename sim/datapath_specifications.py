@@ -8,8 +8,8 @@ from amaranth.hdl import Assert, Assume
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Flow, In
 
-from icepop.hdl.processing import ProcessingElement
-from icepop.hdl.row_sums import RowSums
+from icepop.hdl.matrix.processing import ProcessingElement
+from icepop.hdl.matrix.row_sums import RowSums
 
 
 class PipelineSpec(wiring.Component):

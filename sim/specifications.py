@@ -10,7 +10,7 @@ from amaranth.hdl import Assert, Assume
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In
 
-from icepop.compiler.plan import Span
+from icepop.compiler.planner.plan import Span
 from icepop.compiler.raster import from_stream, to_stream
 from icepop.compiler.types import Beats
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from icepop.boards.build import check_packed
 from icepop.compiler.errors import ToolError
-from icepop.compiler.plan import Plan
+from icepop.compiler.planner.plan import Plan
 from icepop.compiler.project import Network
 from icepop.compiler.raster import to_stream
 from icepop.compiler.types import IntArray

@@ -8,7 +8,7 @@ import torch
 from qonnx_file import executed
 
 from icepop.boards.icebreaker import BOARD
-from icepop.compiler.model_file import read_model
+from icepop.compiler.frontend.model_file import read_model
 from icepop.compiler.project import load_network, make_plan
 from icepop.compiler.taps import outputs
 from icepop.hdl.accelerator import Accelerator

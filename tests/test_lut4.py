@@ -8,8 +8,8 @@ import pytest
 from lut_networks import random_vote
 
 from icepop.compiler.cli.main import run
-from icepop.compiler.plan import Resources
-from icepop.compiler.search import search
+from icepop.compiler.planner.plan import Resources
+from icepop.compiler.planner.search import search
 from icepop.hdl.units.registry import unit_library
 
 

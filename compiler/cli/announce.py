@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from icepop.compiler.cli.console import Output
-from icepop.compiler.plan import Plan
+from icepop.compiler.planner.plan import Plan
 
 COLUMNS = {"LUT4": "lut4", "flip-flops": "ff", "logic cells": "cells", "EBR": "ebr"}
 """What a build is compared by, and where `Resources` holds it."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from icepop.compiler.errors import IcepopError
-from icepop.compiler.explain import ENDLESS, NAMES, explain
-from icepop.compiler.plan import Plan
+from icepop.compiler.planner.explain import ENDLESS, NAMES, explain
+from icepop.compiler.planner.plan import Plan
 from icepop.compiler.project import Network, make_plan
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from amaranth import Module, Value
 
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 from icepop.compiler.types import Domain, IntArray
 from icepop.hdl.products.activation import Activation
 

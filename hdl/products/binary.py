@@ -7,7 +7,7 @@ import numpy as np
 from amaranth import Module, Value
 
 from icepop.compiler.encodings.binary import Binary
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 from icepop.compiler.types import IntArray
 from icepop.hdl.products.balanced import balanced
 from icepop.hdl.products.base import Operands, Product

@@ -7,9 +7,9 @@ import numpy as np
 from amaranth import Array, Cat, Const, Module, Value
 
 from icepop.compiler.encodings.codebook import Codebook
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 from icepop.compiler.types import IntArray
-from icepop.hdl.adder import LUT_INPUTS
+from icepop.hdl.arithmetic.adder import LUT_INPUTS
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.integer import IntegerProduct
 from icepop.hdl.products.registers import lanes_of

@@ -7,7 +7,7 @@ import numpy as np
 from amaranth import Array, Const, Module, Value
 
 from icepop.compiler.encodings.power_of_two import PowerOfTwo
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 from icepop.compiler.types import IntArray
 from icepop.hdl.products.base import ONE, Operands, Product
 from icepop.hdl.products.registers import lanes_of, registered

@@ -4,7 +4,7 @@
 from icepop.compiler.errors import PlanError
 from icepop.compiler.registry import subclasses
 from icepop.hdl import products
-from icepop.hdl.bit_sum import PITCH, BitSum
+from icepop.hdl.arithmetic.bit_sum import PITCH, BitSum
 from icepop.hdl.products.base import Operands, Product
 
 WEIGHT_BIT_CELLS = 9

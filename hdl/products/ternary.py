@@ -6,7 +6,7 @@ from functools import cached_property
 from amaranth import Module, Value
 
 from icepop.compiler.encodings.ternary import Ternary
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 from icepop.compiler.types import IntArray
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.registers import lanes_of, registered

@@ -8,7 +8,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value
 
 from icepop.compiler.encodings.ternary import TERNARY
 from icepop.compiler.encodings.triples import ESCAPE, PAIRS, Triples
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 from icepop.compiler.types import IntArray
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.registers import lanes_of

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Member, Out
 
-from icepop.compiler.plan import Resources
-from icepop.compiler.timing import Inlet
+from icepop.compiler.planner.plan import Resources
+from icepop.compiler.planner.timing import Inlet
 from icepop.compiler.types import Beats
 from icepop.hdl.late import LateComponent
 

@@ -4,13 +4,13 @@
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.types import Beats
+from icepop.hdl.matrix.tiling import Tiling
 from icepop.hdl.sources.direct import Direct
 from icepop.hdl.sources.held import Held
 from icepop.hdl.sources.lines import LineSource
 from icepop.hdl.sources.ping_pong import PingPong
 from icepop.hdl.sources.registers import Registers
 from icepop.hdl.sources.vector import VectorSource
-from icepop.hdl.tiling import Tiling
 
 
 def windowed(op: Dense | Conv) -> bool:

@@ -5,8 +5,8 @@ from functools import cached_property
 import numpy as np
 from amaranth import Module
 
-from icepop.compiler.plan import Resources
-from icepop.compiler.timing import Counts, Inlet
+from icepop.compiler.planner.plan import Resources
+from icepop.compiler.planner.timing import Counts, Inlet
 from icepop.compiler.types import Beats
 from icepop.hdl.sources.vector import VectorSource
 from icepop.hdl.units.base import lone_registers

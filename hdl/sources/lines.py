@@ -10,8 +10,8 @@ from amaranth.lib.wiring import Out
 from amaranth.utils import bits_for, ceil_log2
 
 from icepop.compiler.ops.window import Window
-from icepop.compiler.plan import Resources
-from icepop.compiler.timing import Inlet
+from icepop.compiler.planner.plan import Resources
+from icepop.compiler.planner.timing import Inlet
 from icepop.compiler.types import Beats
 from icepop.hdl.memory import Ram, memory_cost
 from icepop.hdl.sources.base import Source

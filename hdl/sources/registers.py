@@ -6,8 +6,8 @@ import numpy as np
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.utils import ceil_log2
 
-from icepop.compiler.plan import Resources
-from icepop.compiler.timing import Counts, Inlet
+from icepop.compiler.planner.plan import Resources
+from icepop.compiler.planner.timing import Counts, Inlet
 from icepop.hdl.sources.vector import VectorSource
 from icepop.hdl.units.base import counter_cells, lone_registers, registered_cells
 

@@ -6,7 +6,7 @@ import numpy as np
 from amaranth.lib.wiring import In
 from amaranth.utils import ceil_log2
 
-from icepop.compiler.timing import Counts
+from icepop.compiler.planner.timing import Counts
 from icepop.compiler.types import Beats
 from icepop.hdl.sources.base import Source
 

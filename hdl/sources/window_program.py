@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from icepop.compiler.ops.window import Window
-from icepop.compiler.timing import Counts
+from icepop.compiler.planner.timing import Counts
 from icepop.compiler.types import Beats
 
 LEVELS = ("beat", "column", "row", "repeat", "group", "x", "y")

@@ -9,10 +9,10 @@ from amaranth.utils import ceil_log2
 from numpy.typing import NDArray
 
 from icepop.compiler.ops.add import Add
-from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.timing import Inlet, Timing
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.compiler.planner.timing import Inlet, Timing
 from icepop.compiler.types import Beats
-from icepop.hdl.adder_tree import AdderTree, Term, digits
+from icepop.hdl.arithmetic.adder_tree import AdderTree, Term, digits
 from icepop.hdl.beat_table import BeatTable
 from icepop.hdl.recode import gain, offset
 from icepop.hdl.units.base import LayerUnit, counter_cells, lone_registers, parallelisms, registered_cells

@@ -8,10 +8,10 @@ import numpy as np
 from amaranth import Cat, Module, Value
 
 from icepop.compiler.ops.scores import Scores
-from icepop.compiler.plan import Folding, Resources, Span
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.hdl.arithmetic.comparator import ordinal, origin
+from icepop.hdl.arithmetic.multiply_add import MultiplyAdd
 from icepop.hdl.channelwise import ChannelUnit, Parameters, joined
-from icepop.hdl.comparator import ordinal, origin
-from icepop.hdl.multiply_add import MultiplyAdd
 from icepop.hdl.pipeline import behind
 from icepop.hdl.units.base import parallelisms
 

@@ -9,10 +9,10 @@ from amaranth import EnableInserter, Module, Mux, Signal, Value
 from amaranth.utils import ceil_log2
 
 from icepop.compiler.ops.argmax import ArgMax
-from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.timing import Timing, streaming
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.compiler.planner.timing import Timing, streaming
 from icepop.compiler.types import Beats
-from icepop.hdl.comparator import carry, ordinal
+from icepop.hdl.arithmetic.comparator import carry, ordinal
 from icepop.hdl.pipeline import behind
 from icepop.hdl.units.base import LayerUnit, adder_cells, counter_cells, lone_registers, registered_cells
 

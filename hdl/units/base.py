@@ -8,8 +8,8 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Member, Out
 from amaranth.utils import ceil_log2
 
-from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.timing import Timing
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.compiler.planner.timing import Timing
 from icepop.compiler.types import Beats
 from icepop.hdl.late import LateComponent
 

@@ -9,10 +9,10 @@ from amaranth import Array, Cat, Module, Mux, Signal, Value
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.concat import Concat
-from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.timing import Inlet, Timing
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.compiler.planner.timing import Inlet, Timing
 from icepop.compiler.types import Beats
-from icepop.hdl.adder_tree import digits
+from icepop.hdl.arithmetic.adder_tree import digits
 from icepop.hdl.recode import gain, offset
 from icepop.hdl.units.base import LayerUnit, counter_cells, divisors, lone_registers, look_ups, registered_cells
 

@@ -7,15 +7,15 @@ from functools import cached_property, lru_cache
 from amaranth import Module, Value
 
 from icepop.compiler.ops.conv import Conv
-from icepop.compiler.plan import Folding, Resources, Span
+from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.types import Domain
-from icepop.hdl.layer_products import chosen, worthwhile
+from icepop.hdl.matrix.layer_products import chosen, worthwhile
+from icepop.hdl.matrix.row_arithmetic import RowArithmetic, single, weight_places
+from icepop.hdl.matrix.tiling import Tiling
 from icepop.hdl.pipeline import delayed
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.registry import matching
-from icepop.hdl.row_arithmetic import RowArithmetic, single, weight_places
 from icepop.hdl.sources.loops import Loops
-from icepop.hdl.tiling import Tiling
 from icepop.hdl.units.base import counter_cells, lone_registers, parallelisms, registered_cells
 from icepop.hdl.window_lanes import WindowLanes, on_maps
 

@@ -8,8 +8,8 @@ from math import gcd
 import numpy as np
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 
-from icepop.compiler.plan import Resources
-from icepop.compiler.timing import Inlet, Timing, streaming
+from icepop.compiler.planner.plan import Resources
+from icepop.compiler.planner.timing import Inlet, Timing, streaming
 from icepop.compiler.types import Beats
 from icepop.hdl.units.base import StreamUnit, registered_cells
 

@@ -13,17 +13,17 @@ from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.linear import LINEAR
-from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.timing import Timing
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.compiler.planner.timing import Timing
 from icepop.compiler.types import Beats
-from icepop.hdl.layer_products import chosen, products, worthwhile
+from icepop.hdl.matrix.layer_products import chosen, products, worthwhile
+from icepop.hdl.matrix.row_arithmetic import RowArithmetic, single, weight_places
+from icepop.hdl.matrix.sequencer import ColumnSequencer, Sequencer, sequencer_cost
+from icepop.hdl.matrix.tiling import Tiling
 from icepop.hdl.pipeline import delayed
-from icepop.hdl.row_arithmetic import RowArithmetic, single, weight_places
-from icepop.hdl.sequencer import ColumnSequencer, Sequencer, sequencer_cost
 from icepop.hdl.sources.choice import source_for, waits
 from icepop.hdl.sources.lines import LineSource
 from icepop.hdl.sources.vector import VectorSource
-from icepop.hdl.tiling import Tiling
 from icepop.hdl.units.base import LayerUnit, counter_cells, lone_registers, look_ups, parallelisms, registered_cells
 
 MAX_PRODUCTS = 1024

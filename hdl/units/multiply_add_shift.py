@@ -9,12 +9,12 @@ from amaranth import Cat, Module, Mux, Signal, Value
 
 from icepop.compiler import requantize
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.plan import Folding, Resources, Span
+from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.types import Domain
+from icepop.hdl.arithmetic.comparator import ordinal, origin
+from icepop.hdl.arithmetic.multiply_add import MultiplyAdd
 from icepop.hdl.channelwise import ChannelUnit, Parameters, joined
-from icepop.hdl.comparator import ordinal, origin
 from icepop.hdl.levels import check_padding, code_cost, code_of, lane_counts, level_bits
-from icepop.hdl.multiply_add import MultiplyAdd
 from icepop.hdl.units.base import adder_cells, registered_cells
 
 FEWEST = 7

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.sum_pool import SumPool
-from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.timing import Timing, streaming
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.compiler.planner.timing import Timing, streaming
 from icepop.compiler.types import Beats
 from icepop.hdl.memory import Ram, memory_cost
 from icepop.hdl.pooling import Pooling

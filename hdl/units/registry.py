@@ -2,8 +2,8 @@
 
 from typing import Protocol, cast
 
-from icepop.compiler.layers import LayerKind, UnitLibrary
-from icepop.compiler.plan import Folding, Span
+from icepop.compiler.planner.layers import LayerKind, UnitLibrary
+from icepop.compiler.planner.plan import Folding, Span
 from icepop.compiler.registry import subclasses
 from icepop.hdl import units
 from icepop.hdl.fork import Fork

@@ -10,8 +10,8 @@ from amaranth.utils import ceil_log2
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.gather import Gather
-from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.timing import Inlet, Timing, streaming
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.compiler.planner.timing import Inlet, Timing, streaming
 from icepop.compiler.types import Beats
 from icepop.hdl.memory import Rom
 from icepop.hdl.reorder import Reorder, stream_positions

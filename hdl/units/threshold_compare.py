@@ -9,10 +9,19 @@ import numpy as np
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.plan import Folding, Resources, Span
+from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.types import IntArray, pack_words
+from icepop.hdl.arithmetic.comparator import (
+    BEYOND,
+    compare_cost,
+    cuts,
+    delay,
+    idle_bits,
+    ordinal,
+    ordinal_bits,
+    reaches,
+)
 from icepop.hdl.channelwise import ChannelUnit, Parameters
-from icepop.hdl.comparator import BEYOND, compare_cost, cuts, delay, idle_bits, ordinal, ordinal_bits, reaches
 from icepop.hdl.levels import check_padding, lane_counts
 from icepop.hdl.pipeline import behind
 from icepop.hdl.units.base import lone_registers, registered_cells

@@ -9,10 +9,10 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.utils import ceil_log2
 
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.plan import Folding, Resources, Span
+from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.types import IntArray
+from icepop.hdl.arithmetic.comparator import BEYOND, compare_cost, cuts, delay, ordinal, ordinal_bits, reaches
 from icepop.hdl.channelwise import ChannelUnit, Parameters
-from icepop.hdl.comparator import BEYOND, compare_cost, cuts, delay, ordinal, ordinal_bits, reaches
 from icepop.hdl.levels import code_cost, code_of, level_bits, needs_sum
 from icepop.hdl.memory import Rom
 from icepop.hdl.pipeline import behind

@@ -9,13 +9,13 @@ from amaranth import Cat, Const, EnableInserter, Module, Signal, Value
 from amaranth.utils import ceil_log2
 
 from icepop.compiler.ops.lut_vote import LutVote
-from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.timing import Timing, streaming
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.compiler.planner.timing import Timing, streaming
 from icepop.compiler.types import Beats
+from icepop.hdl.arithmetic.vote_count import count_cost, counted
+from icepop.hdl.arithmetic.winner import Contestant, played, second, tournament_cost
 from icepop.hdl.bit_source import BitSource
 from icepop.hdl.units.base import LayerUnit, lone_registers
-from icepop.hdl.vote_count import count_cost, counted
-from icepop.hdl.winner import Contestant, played, second, tournament_cost
 
 ROUNDS = 2
 """Rounds of the tournament between two registers."""

@@ -10,9 +10,10 @@ from amaranth.utils import ceil_log2
 from numpy.typing import NDArray
 
 from icepop.compiler.ops.lut_vote import BITS, ENTRIES, INPUTS, LutVote
-from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.timing import Inlet, Timing
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.compiler.planner.timing import Inlet, Timing
 from icepop.compiler.types import Beats, pack_words
+from icepop.hdl.arithmetic.vote_count import count_cost, counted
 from icepop.hdl.bit_source import BitSource
 from icepop.hdl.input_copies import InputCopies
 from icepop.hdl.memory import Rom
@@ -24,7 +25,6 @@ from icepop.hdl.units.base import (
     parallelisms,
     registered_cells,
 )
-from icepop.hdl.vote_count import count_cost, counted
 
 MAX_BITS = 16
 """Bits a beat that are planned at most: the width of a memory."""

@@ -7,7 +7,7 @@ from amaranth import Module, Signal, Value
 
 from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.sum_pool import SumPool
-from icepop.compiler.plan import Folding, Resources, Span
+from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.hdl.pooling import Pooling
 from icepop.hdl.sources.loops import Loops
 from icepop.hdl.units.base import counter_cells, lone_registers, registered_cells

@@ -12,7 +12,7 @@ from icepop.boards.clock import Baud, choose_baud, choose_clock
 from icepop.boards.icebreaker import BOARD
 from icepop.boards.tools import ICEPACK
 from icepop.compiler.errors import PlanError, ToolError
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 
 CLOCK = choose_clock(BOARD, 36e6)
 BAUD = choose_baud(BOARD, CLOCK)

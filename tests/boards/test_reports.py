@@ -1,5 +1,5 @@
 from icepop.boards.reports import cells_of_part, nextpnr_cells, nextpnr_fmax, yosys_resources
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 
 STAT = {
     "modules": {

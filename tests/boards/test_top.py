@@ -8,7 +8,7 @@ from networks import binary_mlp
 from icepop.boards.icebreaker import BOARD
 from icepop.boards.link import Frame, Kind, Status, pack_sample, unpack_sample
 from icepop.boards.top import LinkTop
-from icepop.compiler.search import search
+from icepop.compiler.planner.search import search
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library
 from icepop.sim.pins import talk

@@ -18,6 +18,12 @@ SEES: dict[str, set[str]] = {
     "boards": {"boards", "hdl", "compiler"},
     "sim": {"sim", "boards", "hdl", "compiler"},
 }
+APART: dict[str, set[str]] = {
+    "exact": {"frontend", "planner"},
+    "planner": {"frontend", "exact"},
+    "frontend": {"planner"},
+}
+"""Folders of the compiler, and what each does not see."""
 EXEMPT = ROOT / "compiler" / "cli"
 ONLY_IN: dict[str, set[str]] = {
     "torch": {"trainer"},
@@ -59,6 +65,9 @@ def complaints(path: Path, source: str) -> list[str]:
             found.append(f"{name} must be icepop.{name}")
         elif first == "icepop" and rest and rest[0] not in SEES[room] and path.parent != EXEMPT:
             found.append(f"{room} must not see {rest[0]}")
+        elif rest[:1] == ["compiler"] and set(rest[1:2]) & {*APART.get(path.relative_to(ROOT).parts[1], ()), "cli"}:
+            if path.parent != EXEMPT:
+                found.append(f"{'/'.join(path.relative_to(ROOT).parts[:2])} must not see compiler/{rest[1]}")
         elif room not in ONLY_IN.get(first, {room}):
             found.append(f"{first} belongs to {', '.join(sorted(ONLY_IN[first]))}")
     return found
@@ -79,9 +88,11 @@ def test_every_room_is_looked_at() -> None:
 @pytest.mark.parametrize(
     ("file", "source", "complaint"),
     [
-        ("compiler/x.py", "from icepop.hdl.bit_sum import BitSum", "compiler must not see hdl"),
+        ("compiler/x.py", "from icepop.hdl.arithmetic.bit_sum import BitSum", "compiler must not see hdl"),
         ("compiler/x.py", "from icepop import trainer", "compiler must not see trainer"),
         ("hdl/units/x.py", "def f():\n    import icepop.boards.base", "hdl must not see boards"),
+        ("compiler/exact/x.py", "import icepop.compiler.planner.plan", "compiler/exact must not see compiler/planner"),
+        ("compiler/graph.py", "import icepop.compiler.cli.main", "compiler/graph.py must not see compiler/cli"),
         ("boards/x.py", "from icepop.sim.bench import run", "boards must not see sim"),
         ("sim/x.py", "from icepop.trainer.data import load", "sim must not see trainer"),
         ("trainer/x.py", "from icepop.hdl import bit_sum", "trainer must not see hdl"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from qonnx_file import QonnxFile
 
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.graph import Graph
 from icepop.compiler.input_format import InputFormat, parse_format
 from icepop.compiler.ops.encode import Encode

@@ -12,7 +12,7 @@ from qonnx_file import QonnxFile
 from spatial import BATCH, SHAPE, Rng, agreement, agreements, classes, conv, data, normalized
 
 from icepop.compiler.errors import ModelError
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.ops.add import Add
 from icepop.compiler.ops.concat import Concat
 from icepop.compiler.ops.encode import Encode

@@ -8,7 +8,7 @@ import pytest
 from judge import judge
 from qonnx_file import executed
 
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 

@@ -8,7 +8,7 @@ import pytest
 from qonnx_file import QonnxFile
 
 from icepop.compiler.cli.main import run
-from icepop.compiler.handlers.base import HANDLERS
+from icepop.compiler.frontend.handlers.base import HANDLERS
 from icepop.sim import backends
 from icepop.sim.backends import icarus
 

@@ -9,7 +9,7 @@ from exact_onnx import ExactRun
 from onnx import TensorProto
 from qonnx_file import QonnxFile
 
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.ops.clip import Clip
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.passes.lower import lower

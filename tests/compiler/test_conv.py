@@ -13,13 +13,13 @@ from qonnx_file import QonnxFile, executed
 from spatial import BATCH, SHAPE, Rng, agreement, agreements, classes, conv, data, normalized, signs
 
 from icepop.compiler.errors import ModelError, PlanError
-from icepop.compiler.frontend import load_graph
-from icepop.compiler.layers import UnitLibrary, cut
+from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.ops.conv import COLUMNS, Conv
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.ops.window import Window
 from icepop.compiler.passes.lower import lower
-from icepop.compiler.plan import Span
+from icepop.compiler.planner.layers import UnitLibrary, cut
+from icepop.compiler.planner.plan import Span
 from icepop.compiler.taps import outputs
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 

@@ -8,7 +8,7 @@ from messages import says
 from qonnx_file import QonnxFile
 
 from icepop.compiler.errors import ModelError
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.ops.gather import Gather
 from icepop.compiler.passes.join_encodes import join_encodes

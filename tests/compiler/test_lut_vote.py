@@ -10,14 +10,14 @@ from onnx import TensorProto
 from qonnx_file import QonnxFile
 
 from icepop.compiler.errors import ModelError
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.lut_vote import LutVote
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
+from icepop.compiler.planner.search import search
 from icepop.compiler.project import load_network
-from icepop.compiler.search import search
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 from icepop.hdl.units.registry import unit_library
 

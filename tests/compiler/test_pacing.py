@@ -7,17 +7,17 @@ import pytest
 from branched import branched
 from random_designs import random_plan
 
-from icepop.compiler.flow import Node
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.window import Window
-from icepop.compiler.pacing import AT_ONCE, Hold, paced
-from icepop.compiler.plan import Folding, Plan, Resources
-from icepop.compiler.search import FILL, search
-from icepop.compiler.timing import Inlet, Timing, streaming
+from icepop.compiler.planner.flow import Node
+from icepop.compiler.planner.pacing import AT_ONCE, Hold, paced
+from icepop.compiler.planner.plan import Folding, Plan, Resources
+from icepop.compiler.planner.search import FILL, search
+from icepop.compiler.planner.timing import Inlet, Timing, streaming
 from icepop.compiler.types import BIPOLAR, TensorType
 from icepop.hdl.units.registry import unit_library
 

@@ -12,8 +12,8 @@ from qonnx_file import QonnxFile
 from spatial import BATCH, SHAPE, Rng, agreement, agreements, classes, conv, data, normalized, signs
 
 from icepop.compiler.errors import ModelError
-from icepop.compiler.frontend import load_graph
-from icepop.compiler.handlers.windows import rounded_up as ceiled
+from icepop.compiler.frontend.handlers.windows import rounded_up as ceiled
+from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.sum_pool import SumPool
 from icepop.compiler.ops.window import Window

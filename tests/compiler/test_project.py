@@ -7,7 +7,7 @@ from qonnx_file import QonnxFile
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.plan import Plan, Resources
+from icepop.compiler.planner.plan import Plan, Resources
 from icepop.compiler.project import MODEL, PLAN, Network, load_network, make_plan
 from icepop.compiler.taps import outputs
 from icepop.compiler.types import BIPOLAR, Domain, TensorType

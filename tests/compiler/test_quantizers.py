@@ -8,7 +8,7 @@ from judge import check_thresholds, judge
 from numpy.typing import ArrayLike
 from qonnx_file import QonnxFile, executed
 
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.graph import Graph
 from icepop.compiler.types import Domain
 

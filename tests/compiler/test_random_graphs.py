@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qonnx_file import QonnxFile
 from random_graphs import models
 
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 
 BATCH = 4
 Case = tuple[onnx.ModelProto, tuple[int, ...], int]

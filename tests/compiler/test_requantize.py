@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icepop.compiler.budget import Budget
+from icepop.compiler.exact.budget import Budget
+from icepop.compiler.exact.integerize import materialize
+from icepop.compiler.exact.steps.affine import Scale, Shift
+from icepop.compiler.exact.steps.quantizers import Round
+from icepop.compiler.exact.symbols import Symbol
 from icepop.compiler.graph import Graph
-from icepop.compiler.integerize import materialize
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.requantize import MultiplyAddShift, multiply_add_shift
-from icepop.compiler.steps.affine import Scale, Shift
-from icepop.compiler.steps.quantizers import Round
-from icepop.compiler.symbols import Symbol
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 from amaranth import Const, Module, Value
 
-from icepop.hdl.bit_sum import PITCH, BitSum, arranged
+from icepop.hdl.arithmetic.bit_sum import PITCH, BitSum, arranged
 from icepop.sim.datapath_specifications import PipelineSpec
 from icepop.sim.formal import counterexample
 

@@ -8,7 +8,7 @@ from amaranth import Cat, Const, Module, Mux, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from icepop.hdl import comparator
+from icepop.hdl.arithmetic import comparator
 from icepop.sim.datapath_specifications import PipelineSpec
 from icepop.sim.formal import counterexample
 

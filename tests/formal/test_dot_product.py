@@ -10,10 +10,10 @@ from maps import window
 
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
-from icepop.hdl.processing import ProcessingElement, Row
+from icepop.hdl.matrix.processing import ProcessingElement, Row
+from icepop.hdl.matrix.row_sums import RowSums
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.registry import product_kinds
-from icepop.hdl.row_sums import RowSums
 from icepop.sim.datapath_specifications import DotProductSpec
 from icepop.sim.formal import counterexample
 

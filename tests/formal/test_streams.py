@@ -16,9 +16,9 @@ from amaranth.lib.wiring import In, Out
 from small_spans import LAYERS, TWO_BITS
 from stream_faults import FAULTS, Faulty
 
-from icepop.compiler.flow import Node
-from icepop.compiler.plan import Folding, Span
-from icepop.compiler.schedule import schedule
+from icepop.compiler.planner.flow import Node
+from icepop.compiler.planner.plan import Folding, Span
+from icepop.compiler.planner.schedule import schedule
 from icepop.compiler.types import Beats, Domain
 from icepop.hdl.fifo import RamFifo
 from icepop.hdl.fork import Fork

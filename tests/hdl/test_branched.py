@@ -13,8 +13,8 @@ from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.plan import Folding
-from icepop.compiler.search import search
+from icepop.compiler.planner.plan import Folding
+from icepop.compiler.planner.search import search
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from streams import run
 
-from icepop.compiler.flow import Node
 from icepop.compiler.ops.add import Add
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.concat import Concat
 from icepop.compiler.ops.gather import Gather
-from icepop.compiler.plan import Folding, Span
+from icepop.compiler.planner.flow import Node
+from icepop.compiler.planner.plan import Folding, Span
+from icepop.compiler.planner.schedule import schedule
 from icepop.compiler.raster import to_stream
-from icepop.compiler.schedule import schedule
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 from icepop.hdl.units.add_streams import AddStreams
 from icepop.hdl.units.base import LayerUnit

@@ -10,7 +10,7 @@ from messages import says
 from icepop.boards.synthesis import synthesize
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
-from icepop.compiler.plan import Folding, Span
+from icepop.compiler.planner.plan import Folding, Span
 from icepop.hdl.units.matrix_vector import MatrixVector
 from icepop.sim.bench import Stall
 from icepop.sim.prove import simulate

@@ -10,11 +10,11 @@ from requantized import span_of, thresholds_on
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.plan import Folding, Span
+from icepop.compiler.planner.plan import Folding, Span
 from icepop.compiler.types import BIPOLAR, Domain, IntArray
+from icepop.hdl.arithmetic.comparator import cuts, ordinal_bits, origin
+from icepop.hdl.arithmetic.multiply_add import to_digits
 from icepop.hdl.channelwise import ChannelUnit
-from icepop.hdl.comparator import cuts, ordinal_bits, origin
-from icepop.hdl.multiply_add import to_digits
 from icepop.hdl.units.multiply_add_shift import MultiplyAddShift
 from icepop.hdl.units.threshold_compare import ThresholdCompare
 from icepop.hdl.units.threshold_search import ThresholdSearch

@@ -18,8 +18,8 @@ from icepop.compiler.graph import Graph
 from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.gather import Gather
 from icepop.compiler.ops.input import Input
-from icepop.compiler.plan import Folding, Resources, Span
-from icepop.compiler.search import search
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.compiler.planner.search import search
 from icepop.compiler.types import TensorType
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.base import LayerUnit

@@ -3,8 +3,8 @@ import numpy as np
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.gather import Gather
 from icepop.compiler.ops.input import Input
-from icepop.compiler.plan import Folding, Resources
-from icepop.compiler.search import search
+from icepop.compiler.planner.plan import Folding, Resources
+from icepop.compiler.planner.search import search
 from icepop.compiler.types import Domain, TensorType
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library

@@ -16,8 +16,8 @@ from icepop.compiler.graph import Graph
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.plan import Folding
-from icepop.compiler.search import search
+from icepop.compiler.planner.plan import Folding
+from icepop.compiler.planner.search import search
 from icepop.compiler.types import BIPOLAR, Beats, TensorType
 from icepop.hdl.accelerator import Accelerator, Tap
 from icepop.hdl.units.registry import unit_library

@@ -11,8 +11,8 @@ from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.plan import Resources
-from icepop.compiler.search import search
+from icepop.compiler.planner.plan import Resources
+from icepop.compiler.planner.search import search
 from icepop.compiler.types import BIPOLAR, TensorType
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library

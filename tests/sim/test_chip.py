@@ -9,7 +9,7 @@ from icepop.boards.build import REPORT, Report
 from icepop.boards.icebreaker import BOARD
 from icepop.boards.link import Frame, Kind, Status
 from icepop.compiler.errors import IcepopError
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 from icepop.compiler.types import BIPOLAR, Beats, Domain
 from icepop.sim import chip
 from icepop.sim.bench import BenchError

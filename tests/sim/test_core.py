@@ -16,9 +16,9 @@ from icepop.boards.reports import yosys_resources
 from icepop.boards.tools import YOSYS, run
 from icepop.compiler.errors import ToolError
 from icepop.compiler.graph import Graph
-from icepop.compiler.plan import Folding, Resources
+from icepop.compiler.planner.plan import Folding, Resources
+from icepop.compiler.planner.search import search
 from icepop.compiler.raster import to_stream
-from icepop.compiler.search import search
 from icepop.compiler.types import BIPOLAR, Beats, Domain, TensorType
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library

@@ -13,7 +13,7 @@ from icepop.boards.build import REPORT, Report
 from icepop.compiler.cli.main import run
 from icepop.compiler.errors import ToolError
 from icepop.compiler.graph import Graph
-from icepop.compiler.plan import Resources
+from icepop.compiler.planner.plan import Resources
 from icepop.compiler.project import Network, load_network
 from icepop.sim import verify as verifying
 from icepop.sim.backends import amaranth

@@ -4,11 +4,11 @@ from amaranth import Module, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from icepop.compiler.flow import Node
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.input import Input
-from icepop.compiler.plan import Span
-from icepop.compiler.schedule import Schedule, schedule
+from icepop.compiler.planner.flow import Node
+from icepop.compiler.planner.plan import Span
+from icepop.compiler.planner.schedule import Schedule, schedule
 from icepop.hdl.accelerator import Tap
 from icepop.hdl.units.base import StreamUnit
 

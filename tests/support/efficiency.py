@@ -4,7 +4,7 @@ import numpy as np
 
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.conv import Conv
-from icepop.compiler.plan import Stage
+from icepop.compiler.planner.plan import Stage
 
 
 def convolution(graph: Graph, stage: Stage) -> Conv | None:

@@ -11,7 +11,7 @@ import resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
 from icepop.compiler.errors import ModelError
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 try:
     load_graph(Path(sys.argv[1]))
 except ModelError as error:

@@ -6,9 +6,9 @@ import numpy as np
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
-from icepop.compiler.layers import Layer, cut
-from icepop.compiler.plan import Folding, Pin, Plan, Resources
-from icepop.compiler.search import search
+from icepop.compiler.planner.layers import Layer, cut
+from icepop.compiler.planner.plan import Folding, Pin, Plan, Resources
+from icepop.compiler.planner.search import search
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library
 from icepop.sim.bench import Stall

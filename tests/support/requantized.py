@@ -8,7 +8,7 @@ from icepop.compiler.ops.argmax import ArgMax
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.scores import Scores
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.plan import Span
+from icepop.compiler.planner.plan import Span
 from icepop.compiler.types import BIPOLAR, Domain, IntArray, TensorType
 
 

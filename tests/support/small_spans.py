@@ -16,7 +16,7 @@ from icepop.compiler.ops.scores import Scores
 from icepop.compiler.ops.sum_pool import SumPool
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.ops.window import Window
-from icepop.compiler.plan import Folding, Span
+from icepop.compiler.planner.plan import Folding, Span
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 
 BIT, TWO_BITS, SIGNED = Domain(0, 1), Domain(0, 3), Domain(-2, 1)

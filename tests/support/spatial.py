@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qonnx_file import QonnxFile, executed
 
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.max_pool import MaxPool
 

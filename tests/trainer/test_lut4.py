@@ -10,7 +10,7 @@ import pytest
 from messages import says
 
 from icepop.compiler.errors import IcepopError
-from icepop.compiler.frontend import load_graph
+from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.ops.lut_vote import Voters
 from icepop.trainer.data import load
 from icepop.trainer.lut4 import LutNet, Thermometer

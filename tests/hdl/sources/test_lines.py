@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icepop.boards.synthesis import synthesize
-from icepop.compiler.flow import Node
 from icepop.compiler.ops.window import Window
-from icepop.compiler.schedule import schedule
-from icepop.compiler.timing import Inlet, Timing
+from icepop.compiler.planner.flow import Node
+from icepop.compiler.planner.schedule import schedule
+from icepop.compiler.planner.timing import Inlet, Timing
 from icepop.compiler.types import Beats, Domain, IntArray, pack_words
 from icepop.hdl.sources.lines import LineSource
 from icepop.sim.backends import amaranth

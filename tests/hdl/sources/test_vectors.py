@@ -10,9 +10,9 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.sim import Simulator, SimulatorContext
 
 from icepop.boards.synthesis import synthesize
-from icepop.compiler.flow import Node
-from icepop.compiler.schedule import schedule
-from icepop.compiler.timing import Inlet, Timing
+from icepop.compiler.planner.flow import Node
+from icepop.compiler.planner.schedule import schedule
+from icepop.compiler.planner.timing import Inlet, Timing
 from icepop.compiler.types import Beats, Domain
 from icepop.hdl.sources.direct import Direct
 from icepop.hdl.sources.held import Held

@@ -1,0 +1,272 @@
+# amaranth: UnusedElaboratable=no
+"""The search for a plan: folding of every layer, so that the pipeline is fast enough, or as fast as fits."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isqrt
+
+from icepop.compiler.errors import PlanError
+from icepop.compiler.graph import Graph
+from icepop.compiler.planner.chains import Chain, Search, Stream
+from icepop.compiler.planner.layers import Layer, Unit, UnitLibrary, cut
+from icepop.compiler.planner.pipeline import READY_UNITS, Draft, compose
+from icepop.compiler.planner.plan import Folding, Plan, Resources
+from icepop.compiler.planner.schedule import SAMPLES
+
+FILL = 0.85
+"""Share of the logic cells that place and route fills without trouble."""
+
+EBR_PRICE = 64
+"""Cells that an EBR is worth when foldings are compared, unless more or less is needed to fit; yosys weighs it so."""
+
+PRICES = 11
+"""Prices that are tried at most."""
+
+ATTEMPTS = 8
+"""Choices of units that are scheduled, each with a tighter bound, until one keeps an interval exactly."""
+
+
+def bind(layer: Layer, pins: Mapping[str, Folding], units: Mapping[str, str]) -> list[Unit]:
+    """Units for a layer: of the pinned kind and folding, or of every kind and every folding that it offers."""
+    span, kinds = layer.span, layer.kinds
+    if unit := units.get(span.name):
+        kinds = tuple(kind for kind in kinds if kind.__name__ == unit)
+        if not kinds:
+            able = " or ".join(kind.__name__ for kind in layer.kinds)
+            raise PlanError(f"layer '{span.name}' cannot be computed by {unit} but by {able}; change the plan's unit")
+    if span.name not in pins:
+        return [kind(span, folding) for kind in kinds for folding in kind.foldings(span)]
+    folding = pins[span.name]
+    outputs, inputs = span.results[0].shape[0], span.inputs[0].shape[0]
+    if not (1 <= folding.pe <= outputs and 1 <= folding.simd <= inputs):
+        raise PlanError(
+            f"layer '{span.name}' cannot be folded {folding}: pe must be 1 to {outputs} and simd 1 to {inputs}"
+        )
+    bound = [kind(span, folding) for kind in kinds]
+    fitting = [unit for unit in bound if (unit.output.lanes, unit.inputs[0].lanes) == (folding.pe, folding.simd)]
+    if not fitting:
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise PlanError(f"layer '{span.name}' cannot be folded {folding}: {names} takes no such folding")
+    return fitting
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a plan has to reach, and with what.
+
+    Parameters
+    ----------
+    board : str
+        Name of the board, for messages.
+    budget : Resources
+        What it has for the accelerator.
+    interval : int or None
+        Cycles a sample that must be reached, with the least area; without it, as few as fit.
+    max_lut : int or None
+        LUT4 that may be used.
+    ready_units : int
+        Units through which a ready may run in one cycle.
+    """
+
+    board: str
+    budget: Resources
+    interval: int | None = None
+    max_lut: int | None = None
+    ready_units: int = READY_UNITS
+
+    def fits(self, cost: Resources) -> bool:
+        """Whether a cost leaves enough of the chip free to be placed and routed."""
+        few = self.max_lut is None or cost.lut4 <= self.max_lut
+        return few and cost.ebr <= self.budget.ebr and cost.cells <= FILL * self.budget.cells
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a plan is searched for.
+
+    Parameters
+    ----------
+    finder : Search
+        The choices.
+    library : UnitLibrary
+        The units there are.
+    start : str
+        Op whose result is streamed in.
+    goal : Goal
+        What it has to reach.
+    """
+
+    finder: Search
+    library: UnitLibrary
+    start: str
+    goal: Goal
+
+    def roughly(self, interval: int) -> Chain | None:
+        """Cheapest layers of at most this interval that fit, whatever an EBR has to be worth for it.
+
+        The price rises while there are too few EBR, and falls while there are too few cells. At any price no choice is
+        cheaper than the chain that is found: if that is worth more than all there is, nothing fits.
+        """
+        goal, ebr_price = self.goal, EBR_PRICE
+        low = high = 0
+        frugal: dict[str, Chain] = {}
+        for _ in range(PRICES):
+            chain = self.finder.cheapest(interval, ebr_price)
+            if chain is None or goal.fits(chain.cost):
+                return chain
+            if chain.price(ebr_price) > FILL * goal.budget.cells + ebr_price * goal.budget.ebr:
+                return None
+            if chain.cost.ebr > goal.budget.ebr:
+                low, frugal["cells"] = ebr_price, chain
+            else:
+                high, frugal["ebr"] = ebr_price, chain
+            ebr_price = isqrt(low * high) if low and high else 2 * low or high // 2
+            if ebr_price == low:
+                break
+        return self.mixed(**frugal) if len(frugal) == 2 else None
+
+    def mixed(self, cells: Chain, ebr: Chain) -> Chain | None:
+        """Of two chains, one with few cells and one with few EBR, the first with as much of the second as fits.
+
+        What no single price finds: layers that are alike change their mind at one price all together.
+        """
+        placed = list(cells.placed)
+        for k, (mine, other) in enumerate(zip(cells.placed, ebr.placed, strict=True)):
+            if mine.unit.inputs == other.unit.inputs and Stream.of(mine.unit) == Stream.of(other.unit):
+                placed[k] = replace(mine, unit=other.unit)
+                units = [
+                    unit for each in placed for unit in (each.unit, *(box for way in each.gearboxes for box in way))
+                ]
+                cost = Resources.total([unit.cost for unit in units])
+                if self.goal.fits(cost):
+                    return Chain(tuple(placed), cost)
+        return None
+
+    def exactly(self, interval: int) -> Plan | None:
+        """Plan that keeps this interval when all its stages work together, and fits."""
+        bound = interval
+        for _ in range(ATTEMPTS):
+            chain = self.roughly(bound)
+            fitting = [draft for draft in self.drafts(chain) if self.goal.fits(draft.cost)] if chain else []
+            if chain is None or not fitting:
+                return None
+            for draft in fitting:
+                plan = self.planned(draft)
+                if plan.interval <= interval:
+                    return plan if self.goal.fits(plan.cost) else None
+            bound = max(placed.unit.timing.interval for placed in chain.placed) - 1
+        return None
+
+    def fastest(self) -> Plan | None:
+        """Plan of the smallest interval that fits, bursts evened out; where that never fits, the first one without."""
+        intervals = self.finder.intervals()
+        first = bisect_left(intervals, True, key=lambda each: self.roughly(each) is not None)
+        for even in (True, False):
+            for chain in self.chains(intervals[first:]):
+                draft = self.composed(chain, even)
+                if self.goal.fits(draft.cost):
+                    plan = self.planned(draft)
+                    if self.goal.fits(plan.cost):
+                        return plan
+        return None
+
+    def chains(self, intervals: Sequence[int]) -> Iterator[Chain]:
+        """Chains that fit, each once, for these intervals."""
+        known: set[tuple[int, ...]] = set()
+        for interval in intervals:
+            chain = self.roughly(interval)
+            units = () if chain is None else tuple(id(placed.unit) for placed in chain.placed)
+            if chain is not None and units not in known:
+                known.add(units)
+                yield chain
+
+    def drafts(self, chain: Chain) -> list[Draft]:
+        """A chain without FIFOs that even out bursts, and, if that is another one, with them."""
+        plain, even = (self.composed(chain, each) for each in (False, True))
+        return [even] if plain.stages == even.stages else [plain, even]
+
+    def composed(self, chain: Chain, even: bool) -> Draft:
+        """Stages of a chain."""
+        return compose(chain.placed, self.library, even, self.goal.ready_units)
+
+    def planned(self, draft: Draft) -> Plan:
+        """The plan of a draft."""
+        return draft.plan(self.start, self.goal.board, SAMPLES)
+
+
+def search(
+    graph: Graph,
+    start: str,
+    library: UnitLibrary,
+    board: str,
+    budget: Resources,
+    interval: int | None = None,
+    pins: Mapping[str, Folding] | None = None,
+    units: Mapping[str, str] | None = None,
+    max_lut: int | None = None,
+    ready_units: int = READY_UNITS,
+) -> Plan:
+    """Plan the hardware behind op ``start``.
+
+    Parameters
+    ----------
+    graph : Graph
+        Lowered graph.
+    start : str
+        Op whose result is streamed in.
+    library : UnitLibrary
+        The units there are.
+    board, budget, interval, max_lut, ready_units
+        The parts of a `Goal`.
+    pins : mapping of str to Folding, optional
+        Foldings that are given.
+    units : mapping of str to str, optional
+        Classes of units that are given.
+
+    Raises
+    ------
+    PlanError
+        There is no unit for an op, no folding that reaches the interval, or nothing that fits.
+    """
+    pins, units = pins or {}, units or {}
+    layers = cut(graph, start, library)
+    unknown = {*pins, *units} - {layer.span.name for layer in layers}
+    if unknown:
+        raise PlanError(f"the plan folds '{min(unknown)}', which is no stage of this network")
+    finder = Search(layers, [bind(layer, pins, units) for layer in layers], library)
+    goal = Goal(board, budget, interval, max_lut, ready_units)
+    task = Task(finder, library, start, goal)
+    plan = task.fastest() if interval is None else task.exactly(interval)
+    if plan is None:
+        remedies = [
+            "allow more cycles with --interval" if interval is not None else "",
+            "allow more with --max-lut" if max_lut is not None else "",
+            "fold the plan's layers more" if pins else "",
+            "train a smaller network",
+        ]
+        raise too_large(finder, goal, ", or ".join(filter(None, remedies)))
+    return plan
+
+
+def too_large(finder: Search, goal: Goal, remedy: str) -> PlanError:
+    """Error that says what the network would need, what there is, and what to change."""
+    intervals = finder.intervals()
+    interval = goal.interval or intervals[-1]
+    chain = finder.cheapest(interval, EBR_PRICE)
+    reached = bisect_left(intervals, True, key=lambda each: finder.cheapest(each, EBR_PRICE) is not None)
+    if reached == len(intervals):
+        return PlanError(
+            "the given foldings leave gaps at the ends of the pipeline: simd must divide the channels of what is "
+            "streamed in, and pe those of the result"
+        )
+    if chain is None:
+        return PlanError(f"no folding reaches an interval of {interval} cycles; ask for {intervals[reached]} or more")
+    need, budget = chain.cost, goal.budget
+    there = f"{goal.board} has {budget.ebr} EBR and {int(FILL * budget.cells)} logic cells to fill"
+    if goal.max_lut is not None:
+        there += f", and {goal.max_lut} LUT4 are allowed"
+    return PlanError(
+        f"the network needs {need.ebr} EBR, {need.cells} logic cells and {need.lut4} LUT4 for an interval of at most "
+        f"{interval} cycles, but {there}; {remedy}"
+    )

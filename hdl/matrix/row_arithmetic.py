@@ -1,0 +1,270 @@
+# amaranth: UnusedElaboratable=no
+"""`RowArithmetic`: what all units share whose results are sums of products, one for each row of a matrix."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from amaranth import Const, Module, Signal, Value
+from numpy.typing import NDArray
+
+from icepop.compiler.ops.base import Op
+from icepop.compiler.ops.threshold import Threshold
+from icepop.compiler.planner.plan import Folding, Resources, Span
+from icepop.compiler.types import Domain, IntArray, unpack_words
+from icepop.hdl.arithmetic.bit_sum import PITCH
+from icepop.hdl.arithmetic.comparator import compare_cost, delay, idle_bits, reaches
+from icepop.hdl.matrix.layer_products import shared_cost
+from icepop.hdl.matrix.processing import ProcessingElement, Row, known_sum
+from icepop.hdl.matrix.row_numbers import RowNumbers
+from icepop.hdl.matrix.row_sums import RowSums
+from icepop.hdl.matrix.tiling import Tiling
+from icepop.hdl.memory import LUT_DEPTH, Rom, lut_memory_cost, memory_cost
+from icepop.hdl.pipeline import behind
+from icepop.hdl.products.base import Product
+from icepop.hdl.units.base import adder_cells, registered_cells
+
+MAX_LUT_DEPTH = 128
+"""Deepest memory that is planned in LUTs."""
+
+MAX_LUT_WEIGHTS = 8192
+"""Most weights that are planned in LUTs: some 1,100 cells where each is a bit."""
+
+
+@dataclass(frozen=True, eq=False)
+class RowArithmetic:
+    """Weights, processing elements, and the comparison with a threshold of one level if one follows.
+
+    An accumulator is a sum of bits, ``acc = gain * S + bias``. Where a threshold follows, ``acc >= t`` is
+    ``S >= ceil((t - bias) / gain)``; where none does, rows start from their bias, or get it in the end if they take
+    turns. A row whose threshold is always or never reached has no processing element.
+
+    Parameters
+    ----------
+    product : Product
+        How weights are multiplied.
+    tiling : Tiling
+        How rows are cut into groups of ``pe`` and these into beats.
+    folding : Folding
+        Where weights are stored, and the sums' pitch.
+    width : int
+        Bits of the activations that a processing element takes at once.
+    accumulators : Domain
+        Values of the rows.
+    threshold : Threshold or None
+        What follows.
+    turning : bool
+        Whether each beat meets all groups of rows before the next one comes.
+    apart : bool
+        Whether each row of a group has activations of its own.
+    """
+
+    product: Product
+    tiling: Tiling
+    folding: Folding
+    width: int
+    accumulators: Domain
+    threshold: Threshold | None
+    turning: bool = False
+    apart: bool = False
+
+    @staticmethod
+    def of(
+        span: Span,
+        product: Product,
+        tiling: Tiling,
+        folding: Folding,
+        width: int,
+        *,
+        turning: bool = False,
+        apart: bool = False,
+    ) -> "RowArithmetic":
+        """Arithmetic of a layer, and of the threshold if the span has one."""
+        threshold = span.ops[1] if len(span.ops) > 1 and isinstance(span.ops[1], Threshold) else None
+        accumulators = span.results[0].integers
+        return RowArithmetic(product, tiling, folding, width, accumulators, threshold, turning, apart)
+
+    @cached_property
+    def sums(self) -> RowSums:
+        """What the sums mean."""
+        return RowSums(self.product.gain, self.product.bias, self.accumulators)
+
+    @cached_property
+    def row(self) -> Row:
+        """How each row of a group is computed."""
+        several, pitch, sums = self.tiling.depth > 1, self.folding.pitch, self.sums
+        turns = self.tiling.tiles if self.turning else 1
+        if self.threshold is not None:
+            return Row(self.product, self.width, sums.largest.bit_length(), several, pitch=pitch, turns=turns)
+        starts = bool(sums.starts.any()) and not self.turning
+        return Row(self.product, self.width, sums.bits, several, starts, sums.shift, pitch, turns)
+
+    @property
+    def added(self) -> bool:
+        """Whether a row gets its bias in the end."""
+        return self.turning and self.threshold is None and bool(self.sums.starts.any())
+
+    @cached_property
+    def target_bits(self) -> int:
+        """Bits of what sums are compared with; 0 where they are not."""
+        return 0 if self.threshold is None else (self.sums.largest + 1).bit_length()
+
+    @property
+    def latency(self) -> int:
+        """Cycles from asking for a row's last word to its result: memory, row, comparison or bias."""
+        return 1 + self.row.latency + (1 + delay(self.target_bits) if self.target_bits else self.added)
+
+    @cached_property
+    def targets(self) -> IntArray:
+        """Sums from which on the threshold is reached (groups of rows, pe)."""
+        if self.threshold is None:
+            raise TypeError("rows without a threshold have no targets")
+        return self.tiling.by_tile(self.sums.targets(self.threshold), self.sums.largest + 1)
+
+    @cached_property
+    def decided(self) -> dict[int, int]:
+        """Results of those of the ``pe`` rows that are the same whatever the input, in all groups."""
+        if self.threshold is None:
+            return {}
+        never: NDArray[np.bool_] = np.all(self.targets > self.sums.largest, axis=0)
+        always: NDArray[np.bool_] = np.all(self.targets <= 0, axis=0)
+        return {k: int(always[k]) for k in np.flatnonzero(never | always).tolist()}
+
+    @cached_property
+    def lanes(self) -> list[int]:
+        """Which of the ``pe`` rows have a processing element."""
+        return [k for k in range(self.tiling.pe) if k not in self.decided] or [0]
+
+    @cached_property
+    def words(self) -> list[int]:
+        """Weights of the processing elements by address: ``group of rows * depth + beat``, or the other way round."""
+        words, depth = self.tiling.joined(self.product.words, self.product.bits, self.lanes), self.tiling.depth
+        return [words[k] for beat in range(depth) for k in range(beat, len(words), depth)] if self.turning else words
+
+    @property
+    def weights(self) -> Rom:
+        """Memory of the weights."""
+        return Rom(len(self.lanes) * self.product.bits, self.words, self.folding.weights == "lut")
+
+    @property
+    def weights_cost(self) -> Resources:
+        """Cost of that memory."""
+        words = self.tiling.words
+        in_lut = self.folding.weights == "lut" or words <= LUT_DEPTH
+        return (lut_memory_cost if in_lut else memory_cost)(words, len(self.lanes) * self.product.bits)
+
+    @property
+    def products_cost(self) -> Resources:
+        """Weights, products and their sums."""
+        product, pitch = self.product, self.folding.pitch or PITCH
+        if self.tiling.words > LUT_DEPTH:
+            return self.weights_cost + (product.cost + known_sum(product.shifts, pitch)[1]) * len(self.lanes)
+        table = unpack_words(self.words, len(self.lanes) * product.bits, 1).astype(bool)
+        lanes = np.arange(product.lanes)
+        inputs = lanes + np.arange(len(self.lanes))[:, None] * (product.lanes if self.apart else 0)
+        return shared_cost(product, table, self._tiled[:, self.lanes], inputs, pitch)
+
+    @property
+    def _tiled(self) -> IntArray:
+        """Weights (words, pe, lanes) group of rows by group of rows; 0 in rows that pad a group."""
+        tiling, (_, beats, lanes) = self.tiling, self.product.filled.shape
+        weights = np.zeros((tiling.groups, tiling.tiles * tiling.pe, beats, lanes), np.int64)
+        weights[:, : tiling.rows] = self.product.filled.reshape(tiling.groups, tiling.rows, beats, lanes)
+        return weights.reshape(-1, tiling.pe, beats, lanes).swapaxes(1, 2).reshape(-1, tiling.pe, lanes)
+
+    @cached_property
+    def numbers(self) -> RowNumbers | None:
+        """The complement of what each row is compared with, or what is added to it; None where there is neither."""
+        in_lut = self.folding.weights == "lut"
+        if self.threshold is not None:
+            shortfalls = (1 << self.target_bits) - 1 - self.targets[:, self.lanes]
+            return RowNumbers(shortfalls, self.target_bits, in_lut)
+        if not self.row.starts and not self.added:
+            return None
+        return RowNumbers(self.tiling.by_tile(self.sums.starts, 0), self.row.bits, in_lut)
+
+    @cached_property
+    def rows_cost(self) -> Resources:
+        """Accumulators, comparisons and numbers of all processing elements; not the products and their sums."""
+        parts = [self.row.cost * len(self.lanes)]
+        if self.target_bits:
+            parts.append((compare_cost(self.target_bits) + registered_cells(1)) * len(self.lanes))
+            idle = sum(idle_bits(int(column[0]), self.target_bits) for column in self._steady_targets)
+            parts.append(Resources(carry=-idle, cells=-idle))
+        if self.added:
+            parts.append(adder_cells(self.row.bits) * len(self.lanes))
+        if self.numbers:
+            parts.append(self.numbers.cost)
+        return Resources.total(parts)
+
+    @property
+    def _steady_targets(self) -> list[IntArray]:
+        """Targets of rows that have the same one in all groups."""
+        return [column for column in self.targets.T[self.lanes] if (column == column[0]).all()]
+
+    def results(
+        self, m: Module, words: Value, beats: Sequence[Value], inside: Value, summed: Value, ends: Sequence[Value]
+    ) -> list[Value]:
+        """Result of each row: its accumulator, or whether that reaches its threshold.
+
+        Parameters
+        ----------
+        m : Module
+            Where everything goes; it stops while a result waits.
+        words : Value
+            What was read from `weights`.
+        beats : sequence of Value
+            Activations of each of the ``pe`` rows.
+        inside : Value
+            Whether they are no padding.
+        summed : Value
+            The sum of a beat is there.
+        ends : sequence of Value
+            That beat is its rows' last: in every cycle before, and now.
+        """
+        first = Signal(init=1)
+        with m.If(summed):
+            m.d.sync += first.eq(ends[-1])
+        if self.numbers:
+            m.submodules.numbers = self.numbers
+            m.d.comb += self.numbers.step.eq(ends[-2] if self.row.starts else ends[-1])
+        results: list[Value] = [Const(self.decided.get(k, 0), 1) for k in range(self.tiling.pe)]
+        for place, k in enumerate(self.lanes):
+            m.submodules[f"row_{k}"] = element = ProcessingElement(self.row)
+            m.d.comb += [
+                element.word.eq(words.word_select(place, self.product.bits)),
+                element.x.eq(beats[k]),
+                element.inside.eq(inside),
+                element.summed.eq(summed),
+                element.first.eq(first),
+            ]
+            number = self.numbers.data.word_select(place, self.numbers.bits) if self.numbers else Const(0)
+            results[k] = self._finished(m, element, number)
+        return results
+
+    def _finished(self, m: Module, element: ProcessingElement, number: Value) -> Value:
+        """Result of a processing element."""
+        if self.target_bits:
+            (reached,) = behind(m, reaches(m, element.o, number, self.target_bits))
+            return reached
+        spare = self.sums.spare
+        if self.added:
+            total = Signal(self.row.bits)
+            m.d.sync += total.eq(element.o + number)
+            return total[spare:]
+        m.d.comb += element.start.eq(number)
+        return element.o[spare:]
+
+
+def single(op: Op) -> bool:
+    """Whether an op is a threshold of one level, reached from below, whose upper value is carried as a 1."""
+    if not isinstance(op, Threshold) or op.domain.size != 2 or op.domain.bits != 1 or (op.sign != 1).any():
+        return False
+    return int(op.domain.encode(np.array(op.domain.hi))) == 1
+
+
+def weight_places(tiling: Tiling) -> tuple[str, ...]:
+    """Where a layer's weights may be, where there is a choice."""
+    few = tiling.words * tiling.pe * tiling.simd <= MAX_LUT_WEIGHTS
+    return ("ebr", "lut") if few and LUT_DEPTH < tiling.words <= MAX_LUT_DEPTH else ("",)

@@ -1,0 +1,71 @@
+# amaranth: UnusedElaboratable=no
+"""`RowNumbers`: a number for each row of a matrix, told one group of rows after the other."""
+
+from functools import cached_property
+
+import numpy as np
+from amaranth import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from icepop.compiler.planner.plan import Resources
+from icepop.compiler.types import IntArray, pack_words
+from icepop.hdl.memory import LUT_DEPTH, Rom, lut_memory_cost, memory_cost, varying_columns
+from icepop.hdl.units.base import counter_cells
+
+
+class RowNumbers(wiring.Component):
+    """A memory that is read at a counter; constants where every group has the same numbers.
+
+    Parameters
+    ----------
+    numbers : int64 array (groups, pe)
+        The numbers, from 0 to ``2**bits - 1``.
+    bits : int
+        Of each number.
+    in_lut : bool
+        Whether the memory is made of LUTs, however deep it is.
+
+    Members
+    -------
+    step : In(1)
+        Go on to the next group; its numbers are there two cycles later.
+    data : Out(pe * bits)
+        Numbers of the group, the first row's least significant.
+    """
+
+    def __init__(self, numbers: IntArray, bits: int, in_lut: bool = False):
+        self.numbers, self.bits, self.in_lut = numbers, bits, in_lut
+        super().__init__({"step": In(1), "data": Out(numbers.shape[1] * bits)})
+
+    @cached_property
+    def constant(self) -> bool:
+        """Whether every group has the same numbers."""
+        return bool((self.numbers == self.numbers[:1]).all())
+
+    @cached_property
+    def cost(self) -> Resources:
+        """Memory and counter."""
+        groups, width = len(self.numbers), len(self.data)
+        if self.constant:
+            return Resources()
+        if groups > LUT_DEPTH:
+            memory = lut_memory_cost(groups, width) if self.in_lut else memory_cost(groups, width)
+        else:
+            bits = self.numbers[:, :, None] >> np.arange(self.bits) & 1
+            memory = lut_memory_cost(groups, varying_columns(bits.reshape(groups, width).astype(bool)))
+        return memory + counter_cells(groups)
+
+    def elaborate(self, platform: object) -> Module:
+        """Count round."""
+        m = Module()
+        if self.constant:
+            m.d.comb += self.data.eq(pack_words(self.numbers[:1], self.bits)[0])
+            return m
+        words = pack_words(self.numbers, self.bits)
+        m.submodules.rom = rom = Rom(len(self.data), words, self.in_lut)
+        group = Signal(range(len(self.numbers)))
+        with m.If(self.step):
+            m.d.sync += group.eq(Mux(group == len(self.numbers) - 1, 0, group + 1))
+        m.d.comb += [rom.address.eq(group), self.data.eq(rom.data)]
+        return m
