@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """What a dense layer or a convolution multiplies, and the products that can do it."""
 
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from icepop.compiler.planner.plan import Resources
 from icepop.compiler.types import IntArray, pack_words
-from icepop.hdl.memory import LUT_DEPTH, Rom, lut_memory_cost, memory_cost, varying_columns
+from icepop.hdl.memory import CELLS_PER_EBR, LUT_DEPTH, Rom, lut_memory_cost, memory_cost, varying_columns
 from icepop.hdl.units.base import counter_cells
 
 
@@ -24,7 +24,7 @@ class RowNumbers(wiring.Component):
     bits : int
         Of each number.
     in_lut : bool
-        Whether the memory is made of LUTs, however deep it is.
+        Whether the memory is made of LUTs, however deep it is; else it is where it takes less than its EBR are worth.
 
     Members
     -------
@@ -35,7 +35,10 @@ class RowNumbers(wiring.Component):
     """
 
     def __init__(self, numbers: IntArray, bits: int, in_lut: bool = False):
-        self.numbers, self.bits, self.in_lut = numbers, bits, in_lut
+        width = numbers.shape[1] * bits
+        worth = CELLS_PER_EBR * memory_cost(len(numbers), width).ebr
+        self.numbers, self.bits = numbers, bits
+        self.in_lut = in_lut or lut_memory_cost(len(numbers), width).cells < worth
         super().__init__({"step": In(1), "data": Out(numbers.shape[1] * bits)})
 
     @cached_property

@@ -32,7 +32,7 @@ MAX_PRODUCTS = 1024
 MAX_REGISTERS = 256
 """Largest vector, in bits, that is planned to wait in flip-flops."""
 
-MAX_TURNS = 16
+MAX_TURNS = 32
 """Most groups of rows that are planned to be summed in turns."""
 
 
