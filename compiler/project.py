@@ -86,12 +86,21 @@ def read_input(plan: Path) -> str | None:
     return str(json.loads(plan.read_bytes()).get("input", "")) or None
 
 
-def read_ready_units(plan: Path) -> int:
-    """Stages through which a ready may run in a saved plan; raises PlanError where it tells no such number."""
-    told = json.loads(plan.read_bytes()).get("ready_units", READY_UNITS)
-    if not isinstance(told, int) or told < 1:
-        raise PlanError(f"'ready_units' in '{plan}' must be a whole number from 1 on, not {told!r}")
-    return told
+def read_queues(plan: Path) -> tuple[int, bool | None]:
+    """What decides about a saved plan's FIFOs: `Plan.ready_units` and `Plan.even`.
+
+    Raises
+    ------
+    PlanError
+        One of them is none.
+    """
+    told = json.loads(plan.read_bytes())
+    run, even = told.get("ready_units", READY_UNITS), told.get("even")
+    if not isinstance(run, int) or run < 1:
+        raise PlanError(f"'ready_units' in '{plan}' must be a whole number from 1 on, not {run!r}")
+    if not (even is None or isinstance(even, bool)):
+        raise PlanError(f"'even' in '{plan}' must be true or false, not {even!r}")
+    return run, even
 
 
 def make_plan(
@@ -128,6 +137,6 @@ def make_plan(
     pins: dict[str, Pin] = {} if saved is None else read_pins(saved)
     foldings, units = {name: pin.folding for name, pin in pins.items()}, {name: pin.unit for name, pin in pins.items()}
     graph = network.lowered
-    run = ready_units(clock_hz) if saved is None else read_ready_units(saved)
-    plan = search(graph, network.start, library, board, budget, interval, foldings, units, max_lut, run)
+    run, even = (ready_units(clock_hz), None) if saved is None else read_queues(saved)
+    plan = search(graph, network.start, library, board, budget, interval, foldings, units, max_lut, run, even)
     return replace(plan, input="" if network.format is None else str(network.format))

@@ -59,10 +59,13 @@ class Draft:
         Makes the forks.
     ready_units : int
         Units through which a ready may run in one cycle.
+    even : bool
+        Whether stages get FIFOs too where beats come in bursts that hold up what is before.
     """
 
     library: UnitLibrary
     ready_units: int = READY_UNITS
+    even: bool = True
 
     def __post_init__(self) -> None:
         self.stages: list[Stage] = []
@@ -158,9 +161,8 @@ class Draft:
         while True:
             try:
                 found = self.run(depths_of(self), samples)
-                return Plan(
-                    board, start, tuple(self.stages), found.interval, found.latency, ready_units=self.ready_units
-                )
+                timing = (found.interval, found.latency)
+                return Plan(board, start, tuple(self.stages), *timing, ready_units=self.ready_units, even=self.even)
             except Standstill:
                 forks = [k for k, stage in enumerate(self.stages) if len(stage.depths) > 1]
                 if all(min(self.stages[k].depths) > SAMPLES_HELD * self.units[k].inputs[0].count for k in forks):
@@ -201,7 +203,7 @@ def compose(placed: Sequence[Placed], library: UnitLibrary, even: bool = True, r
     ready_units : int
         Units through which a ready may run in one cycle.
     """
-    draft = Draft(library, ready_units)
+    draft = Draft(library, ready_units, even)
     readers: dict[str, int] = {}
     for each in placed:
         for source in each.layer.sources:
@@ -213,7 +215,7 @@ def compose(placed: Sequence[Placed], library: UnitLibrary, even: bool = True, r
         draft.give(each.layer.result, feed, each.unit.output, readers.get(each.layer.result, 0))
     while draft.ease():
         pass
-    deepen(draft, even)
+    deepen(draft)
     return draft
 
 
@@ -222,7 +224,7 @@ def unbuffered(unit: Unit) -> bool:
     return any(inlet.capacity == 0 for inlet in unit.timing.inlets)
 
 
-def deepen(draft: Draft, even: bool) -> None:
+def deepen(draft: Draft) -> None:
     """Give every FIFO the depth with which no stage waits for its reader, and stages new ones that need them.
 
     Parameters
@@ -245,9 +247,9 @@ def deepen(draft: Draft, even: bool) -> None:
                 continue
             if depths := draft.stages[source].depths:
                 depth = max(QUEUE, held.beats + LATENCY if held.wait else 0)
-                if even or len(depths) > 1:
+                if draft.even or len(depths) > 1:
                     draft.hold(source, feed.port, max(depths[feed.port], depth))
-            elif held.wait > (0 if len(stage.feeds) > 1 else spare[source] if even else interval):
+            elif held.wait > (0 if len(stage.feeds) > 1 else spare[source] if draft.even else interval):
                 bursts.append((stage.name, feed, held.beats + LATENCY))
             if inlet.capacity == 0 and not draft.stages[source].depths:
                 free = min(free, spare[source])

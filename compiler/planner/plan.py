@@ -215,6 +215,8 @@ class Plan:
         Format of the hardware's input, as ``--input`` takes it; empty where the host applies the first quantizer.
     ready_units : int
         Stages through which a ready may run in one cycle before a FIFO ends the run: fewer for a faster clock.
+    even : bool
+        Whether FIFOs even out bursts.
     """
 
     board: str
@@ -224,6 +226,7 @@ class Plan:
     latency: int
     input: str = ""
     ready_units: int = 3
+    even: bool = True
 
     @property
     def cost(self) -> Resources:

@@ -67,6 +67,8 @@ class Goal:
         LUT4 that may be used.
     ready_units : int
         Units through which a ready may run in one cycle.
+    even : bool or None
+        Whether FIFOs even out bursts; None where either will do.
     """
 
     board: str
@@ -74,6 +76,7 @@ class Goal:
     interval: int | None = None
     max_lut: int | None = None
     ready_units: int = READY_UNITS
+    even: bool | None = None
 
     def fits(self, cost: Resources) -> bool:
         """Whether a cost leaves enough of the chip free to be placed and routed."""
@@ -162,7 +165,7 @@ class Task:
         """Plan of the smallest interval that fits, bursts evened out; where that never fits, the first one without."""
         intervals = self.finder.intervals()
         first = bisect_left(intervals, True, key=lambda each: self.roughly(each) is not None)
-        for even in (True, False):
+        for even in (True, False) if self.goal.even is None else (self.goal.even,):
             for chain in self.chains(intervals[first:]):
                 draft = self.composed(chain, even)
                 if self.goal.fits(draft.cost):
@@ -182,7 +185,9 @@ class Task:
                 yield chain
 
     def drafts(self, chain: Chain) -> list[Draft]:
-        """A chain without FIFOs that even out bursts, and, if that is another one, with them."""
+        """A chain without FIFOs that even out bursts, and, if that is another one, with them; or as is asked for."""
+        if self.goal.even is not None:
+            return [self.composed(chain, self.goal.even)]
         plain, even = (self.composed(chain, each) for each in (False, True))
         return [even] if plain.stages == even.stages else [plain, even]
 
@@ -206,6 +211,7 @@ def search(
     units: Mapping[str, str] | None = None,
     max_lut: int | None = None,
     ready_units: int = READY_UNITS,
+    even: bool | None = None,
 ) -> Plan:
     """Plan the hardware behind op ``start``.
 
@@ -217,7 +223,7 @@ def search(
         Op whose result is streamed in.
     library : UnitLibrary
         The units there are.
-    board, budget, interval, max_lut, ready_units
+    board, budget, interval, max_lut, ready_units, even
         The parts of a `Goal`.
     pins : mapping of str to Folding, optional
         Foldings that are given.
@@ -235,7 +241,7 @@ def search(
     if unknown:
         raise PlanError(f"the plan folds '{min(unknown)}', which is no stage of this network")
     finder = Search(layers, [bind(layer, pins, units) for layer in layers], library)
-    goal = Goal(board, budget, interval, max_lut, ready_units)
+    goal = Goal(board, budget, interval, max_lut, ready_units, even)
     task = Task(finder, library, start, goal)
     plan = task.fastest() if interval is None else task.exactly(interval)
     if plan is None:

@@ -79,6 +79,9 @@ def test_a_saved_plan_is_for_the_clock_it_was_made_for(network: Network, tmp_pat
     saved.write_text(fast.to_json().replace('"ready_units": 1', '"ready_units": 0'))
     with says(PlanError, f"'ready_units' in '{saved}' must be a whole number from 1 on, not 0"):
         planned(network, saved)
+    saved.write_text(fast.to_json().replace(f'"even": {str(fast.even).lower()}', '"even": 2'))
+    with says(PlanError, f"'even' in '{saved}' must be true or false, not 2"):
+        planned(network, saved)
 
 
 def test_no_plan_file(network: Network, tmp_path: Path) -> None:
