@@ -1,20 +1,22 @@
 # amaranth: UnusedElaboratable=no
 """`InputCopies`: a double buffer of whole vectors of bits, read at several places at once."""
 
-from collections.abc import Sequence
-
+import numpy as np
 from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from icepop.compiler.planner.plan import Resources
-from icepop.compiler.types import Beats
-from icepop.hdl.memory import Ram
+from icepop.compiler.types import Beats, IntArray
+from icepop.hdl.memory import Ram, distinct_columns
 from icepop.hdl.units.base import counter_cells
 
 MUX_LUT4_PER_LANE = 0.86
 """Look-up tables of a multiplexer for each lane after the first, measured for up to 16."""
+
+MUX_ALIKE = 0.45
+"""Share of them that is left, measured, where all multiplexers are switched alike; it grows to 1 with their selects."""
 
 
 class InputCopies(wiring.Component):
@@ -66,18 +68,20 @@ class InputCopies(wiring.Component):
         """Number that says where a bit is."""
         return beat << self.lane_bits | lane
 
-    def cost(self, lanes: Sequence[int]) -> Resources:
+    def cost(self, lanes: IntArray) -> Resources:
         """Memories, their lanes' multiplexers, the write counter and the pointers.
 
         Parameters
         ----------
-        lanes : sequence of int
-            How many different lanes each copy is read at. Measured, leaving lanes out saves half of their share.
+        lanes : int64 array (reads, copies)
+            Lanes that the copies are read at. Selects that are equal in all reads are one register.
         """
-        muxes = sum(round(MUX_LUT4_PER_LANE * ((count + self.beats.lanes) / 2 - 1)) for count in lanes)
-        registers = sum(ceil_log2(count) for count in lanes)
+        selects = lanes[..., None] >> np.arange(self.lane_bits) & 1
+        registers = distinct_columns((selects ^ selects[:1]).reshape(len(lanes), -1))
+        alike = MUX_ALIKE + (1 - MUX_ALIKE) * registers / max(1, self.copies * self.lane_bits)
+        muxes = round(MUX_LUT4_PER_LANE * (self.beats.lanes - 1) * self.copies * alike)
         select = Resources(lut4=muxes, ff=registers, cells=muxes + registers)
-        pointers = Resources(lut4=9, ff=6, cells=11)
+        pointers = Resources(lut4=11, ff=6, cells=12)
         return Resources.total([*(ram.cost for ram in self.rams), select, counter_cells(self.beats.count), pointers])
 
     def elaborate(self, platform: object) -> Module:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from icepop.compiler.ops.lut_vote import BITS, ENTRIES, INPUTS, LutVote
 from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.planner.timing import Inlet, Timing
-from icepop.compiler.types import Beats, pack_words
+from icepop.compiler.types import Beats, IntArray, pack_words
 from icepop.hdl.arithmetic.vote_count import count_cost, counted
 from icepop.hdl.bit_source import BitSource
 from icepop.hdl.input_copies import InputCopies
@@ -36,6 +36,9 @@ FEWEST = 4
 """Steps of a sample at least, so that the pipeline holds parts of two samples at most."""
 PIPELINE = 5
 """Cycles from a step to what it changes: place, bits, table, sum, winner."""
+
+LOOSE = 0.25
+"""Share of the tables of an index in LUTs that are not packed with a register."""
 
 
 class VoterScan(LayerUnit):
@@ -118,10 +121,9 @@ class VoterScan(LayerUnit):
         return fields.reshape(self.steps, -1)
 
     @property
-    def _lanes(self) -> list[int]:
-        """Different lanes that each input of each slot is read at."""
-        lane = self.places & ((1 << self.buffer.lane_bits) - 1)
-        return [len(np.unique(column)) for column in lane.T]
+    def _lanes(self) -> IntArray:
+        """Lane that each input of each slot is read at (steps, slots * inputs)."""
+        return self.places & ((1 << self.buffer.lane_bits) - 1)
 
     @cached_property
     def index(self) -> Rom:
@@ -163,7 +165,7 @@ class VoterScan(LayerUnit):
         parts = [
             self.buffer.cost(self._lanes),
             self.encoder_cost,
-            self.index.cost,
+            self.index_cost,
             *(table.cost for table in self.tables),
         ]
         parts += [counter_cells(self.steps), counter_cells(self.op.classes), lone_registers(step + self.slots)]
@@ -171,6 +173,13 @@ class VoterScan(LayerUnit):
         # the best score and its class are loaded as they are; the comparison inverts one side
         parts += [lone_registers(score + label), adder_cells(score), lone_registers(7), registered_cells(8)]
         return Resources.total(parts)
+
+    @property
+    def index_cost(self) -> Resources:
+        """Memory of places; of one in LUTs, measured, some tables are in other cells than their registers."""
+        memory = self.index.cost
+        loose = round(LOOSE * memory.cells) if memory.ebr == 0 else 0
+        return memory + Resources(lut4=loose, cells=loose)
 
     @property
     def encoder_cost(self) -> Resources:
