@@ -8,8 +8,15 @@ MAX_WORK = 1 << 23
 """Most work for one file. A unit is about a microsecond: an exact operation, or some dozens of elements of arrays."""
 EXACT = 20
 """Work of one step of a function in exact arithmetic."""
+GROWTH = 64
+"""Steps after which one takes a unit more: each multiplies the mantissas before it by one more."""
 MAX_NUMBERS = 1 << 26
 """Most weights, thresholds and places that all ops of a graph hold together, of 8 bytes at most."""
+
+
+def grown(steps: int) -> int:
+    """Work of so many steps in exact arithmetic beyond that of as many short numbers; none for few steps."""
+    return steps * (steps // GROWTH)
 
 
 @dataclass

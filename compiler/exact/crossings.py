@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from icepop.compiler.exact.budget import EXACT, Budget
+from icepop.compiler.exact.budget import EXACT, Budget, grown
 from icepop.compiler.exact.enclosure import Floats, Interval, around, outward, plus, times
 from icepop.compiler.exact.functions import ElementFunction
 from icepop.compiler.exact.grid import Line
@@ -203,7 +203,7 @@ class Search:
         result = value[0] > self.middles[1][lane]
         for k in np.flatnonzero(~result & ~(value[1] < self.middles[0][lane])):
             code = int(self.codes[lane[k] % len(self.codes)])
-            self.budget.spend(EXACT * length)
+            self.budget.spend(EXACT * length + grown(length))
             exact = self.functions[function[k]](self.arguments.exact(int(position[k])))
             result[k] = exact >= self.lines[function[k]].value(code)
         return result

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from icepop.compiler.errors import ModelError
-from icepop.compiler.exact.budget import Budget
+from icepop.compiler.exact.budget import Budget, grown
 from icepop.compiler.exact.numbers import Number
 from icepop.compiler.exact.progression import Progression, Values, gathered
 from icepop.compiler.exact.steps.affine import AFFINE
@@ -107,7 +107,8 @@ def distinct_functions(symbol: Symbol, budget: Budget) -> tuple[list[ElementFunc
     which = [known.setdefault(row.tobytes(), len(known)) for row in np.ascontiguousarray(table.T)]
     if len(known) > MAX_FUNCTIONS:
         raise too_many(symbol)
-    budget.spend(len(known) * len(flat) * 4)
+    # whoever asks evaluates each at two places at least
+    budget.spend(len(known) * (len(flat) * 4 + 2 * grown(len(symbol.steps))))
     functions = []
     for key in known:
         numbers = iter([Fraction(float(number)) for number in np.frombuffer(key, np.float64)])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icepop.compiler.errors import ModelError
-from icepop.compiler.exact.budget import EXACT, Budget
+from icepop.compiler.exact.budget import EXACT, Budget, grown
 from icepop.compiler.exact.crossings import Float32s, Integers, crossings
 from icepop.compiler.exact.functions import ElementFunction, distinct_functions
 from icepop.compiler.exact.grid import Grid, Line, find_grid
@@ -84,7 +84,8 @@ def possible_values(
         if source.size > MAX_CODES:
             raise ModelError(f"'{name}': {source.size} values are too many for a table; put a Quant before it")
         codes = Progression.between(Fraction(source.lo), Fraction(source.hi), source.size)
-    budget.spend(len(functions) * (64 + EXACT * len(codes) * len(symbol.steps) // 2))
+    count = len(symbol.steps)
+    budget.spend(len(functions) * (64 + len(codes) * (EXACT * count // 2 + grown(count))))
     levels = len(functions[0].values(ends, codes)) if functions else 0
     if levels * len(functions) > MAX_DECISIONS:
         raise ModelError(

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from icepop.compiler.errors import ModelError
+from icepop.compiler.exact.budget import grown
 from icepop.compiler.exact.functions import ElementFunction, distinct_functions
 from icepop.compiler.exact.numbers import difference
 from icepop.compiler.exact.plateaus import RankedClass, limits
@@ -130,7 +131,8 @@ def clipped(x: Symbol, last: Symbol, builder: OpBuilder) -> str:
         RankedClass(functions[k], functions[k].gain >= 0, int(m), int(b))
         for k, m, b in zip(which.reshape(-1).tolist(), multiplier, offset, strict=True)
     ]
-    builder.budget.spend(len(classes) * domain.size.bit_length() * (len(x.steps) + len(end.steps)) * 8)
+    count = len(x.steps) + len(end.steps)
+    builder.budget.spend(len(classes) * domain.size.bit_length() * (8 * count + grown(count)))
     low, high = limits(classes, domain, end, scores) if sign else (scores.lo, scores.lo)
     if (low, high) == (scores.lo, scores.hi):
         return source

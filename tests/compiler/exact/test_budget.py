@@ -116,7 +116,8 @@ def turns() -> onnx.ModelProto:
 def long_products() -> onnx.ModelProto:
     """Beyond what float64 holds: exact numbers of a million bits would decide."""
     m = QonnxFile((64,))
-    x = m.dense(m.quant("x", 8, 1 / 128), RNG.normal(size=(64, 64)), "fc0")
+    weights = np.random.default_rng(1).normal(size=(64, 64))  # whose sums lie next to a level
+    x = m.dense(m.quant("x", 8, 1 / 128), weights, "fc0")
     for k in range(7000):
         x = m.node("Mul", x, m.tensor(1e37 if k % 40 < 20 else 1e-37))
     return m.proto(m.dense(m.quant(x, 16, 1 / 64), np.ones((64, 3)), "fc"))
