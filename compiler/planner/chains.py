@@ -3,42 +3,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
 
 from icepop.compiler.planner.layers import Layer, Unit, UnitLibrary
+from icepop.compiler.planner.links import Links, LinkTable, Stream
+from icepop.compiler.planner.options import Options, least
 from icepop.compiler.planner.pipeline import Placed
 from icepop.compiler.planner.plan import Resources
-from icepop.compiler.types import Beats
-
-
-@dataclass(frozen=True)
-class Stream:
-    """What a gearbox has to know of the stream before it.
-
-    Parameters
-    ----------
-    beats : Beats
-        Its layout.
-    gaps : tuple of (int, int)
-        Numbers of cycles between two beats, and how often each occurs in a sample.
-    """
-
-    beats: Beats
-    gaps: tuple[tuple[int, int], ...]
-
-    @staticmethod
-    def of(unit: Unit) -> "Stream":
-        """Stream that a unit gives."""
-        return Stream(unit.output, unit.timing.gaps)
-
-    @staticmethod
-    def steady(beats: Beats) -> "Stream":
-        """Stream of a beat a cycle."""
-        return Stream(beats, ((1, beats.count),))
-
-    def interval(self, pace: int) -> int:
-        """Cycles a sample of a unit whose beats are taken no faster than one in so many cycles: it waits meanwhile."""
-        return sum(count * max(gap, pace) for gap, count in self.gaps)
 
 
 @dataclass(frozen=True)
@@ -48,18 +23,15 @@ class Chain:
     placed: tuple[Placed, ...] = ()
     cost: Resources = field(default_factory=Resources)
 
+    @staticmethod
+    def of(placed: Sequence[Placed]) -> "Chain":
+        """Chain of these layers with their gearboxes."""
+        units = [unit for each in placed for unit in (each.unit, *(box for way in each.gearboxes for box in way))]
+        return Chain(tuple(placed), Resources.total([unit.cost for unit in units]))
+
     def price(self, ebr_price: int) -> int:
-        """Scalar that is minimised."""
-        return price(self.cost, ebr_price)
-
-    def behind(self, placed: Placed, link: Resources) -> "Chain":
-        """Chain with one more layer, and the cost of what links it."""
-        return Chain((*self.placed, placed), self.cost + placed.unit.cost + link)
-
-
-def price(cost: Resources, ebr_price: int) -> int:
-    """Cells, with an EBR worth so many."""
-    return cost.cells + ebr_price * cost.ebr
+        """Scalar that is minimised: cells, with an EBR worth so many."""
+        return self.cost.cells + ebr_price * self.cost.ebr
 
 
 class Search:
@@ -76,48 +48,54 @@ class Search:
     """
 
     def __init__(self, layers: Sequence[Layer], choices: Sequence[Sequence[Unit]], library: UnitLibrary):
-        self.layers, self.choices = layers, choices
-        self.join = cache(library.join)
-        self.links = cache(self._links)
+        known = {layer.result for layer in layers}
+        self.layers, self.links = layers, Links(library)
+        self.options = [
+            Options(layer, units, [source not in known for source in layer.sources], layer is layers[-1])
+            for layer, units in zip(layers, choices, strict=True)
+        ]
+        self.given: dict[str, Sequence[Stream]] = {}
+        for options in self.options:
+            for source, layouts in zip(options.layer.sources, options.layouts, strict=True):
+                self.given.setdefault(source, [Stream.steady(beats) for beats in layouts])
+            self.given[options.layer.result] = options.streams
+
+    @cached_property
+    def tables(self) -> list[list[LinkTable]]:
+        """For each layer and each of its sources the links from all that may carry the source's result."""
+        return [
+            [
+                self.links.table(self.given[source], layouts)
+                for source, layouts in zip(options.layer.sources, options.layouts, strict=True)
+            ]
+            for options in self.options
+        ]
 
     def intervals(self) -> list[int]:
         """Every interval that some choice, or a gearbox between two, has, ascending."""
-        found = {unit.timing.interval for units in self.choices for unit in units}
-        given = self._givable()
-        for layer, units in zip(self.layers, self.choices, strict=True):
-            for k, source in enumerate(layer.sources):
-                lanes = {unit.inputs[k].lanes for unit in units}
-                found |= {self.links(stream, n).interval for stream in given[source] for n in lanes}
-        return sorted(found - {NO_LINK.interval})
-
-    def _givable(self) -> dict[str, set[Stream]]:
-        """Every stream that may carry each result, and the pipeline's input."""
-        given: dict[str, set[Stream]] = {}
-        for layer, units in zip(self.layers, self.choices, strict=True):
-            for k, source in enumerate(layer.sources):
-                given.setdefault(source, {Stream.steady(unit.inputs[k]) for unit in units})
-            given[layer.result] = {Stream.of(unit) for unit in units}
-        return given
+        tables = [table.intervals.reshape(-1) for tables in self.tables for table in tables]
+        found = np.unique(np.concatenate([options.intervals for options in self.options] + tables))
+        return found[found > 0].tolist()
 
     def cheapest(self, interval: int, ebr_price: int) -> Chain | None:
         """Layers at the least price in which every stage has at most this interval; None if a layer has no such unit.
 
         Exact for a chain. Where branches part or meet, what comes before is chosen first.
         """
-        done = Chain()
+        placed: list[Placed] = []
         given: dict[str, Stream] = {}
-        for stretch in self.stretches():
+        for stretch in self.stretches:
             best = self._along(stretch, given, interval, ebr_price)
             if best is None:
                 return None
-            for placed in best.placed:
-                given[placed.layer.result] = Stream.of(placed.unit)
-            first = best.placed[0]
-            for source, beats in zip(first.layer.sources, first.unit.inputs, strict=True):
+            placed += best
+            for each in best:
+                given[each.layer.result] = Stream.of(each.unit)
+            for source, beats in zip(best[0].layer.sources, best[0].unit.inputs, strict=True):
                 given.setdefault(source, Stream.steady(beats))
-            done = Chain(done.placed + best.placed, done.cost + best.cost)
-        return done
+        return Chain.of(placed)
 
+    @cached_property
     def stretches(self) -> list[list[int]]:
         """Runs of layers each of which reads nothing but the one before, which nothing else reads."""
         readers: dict[str, int] = {}
@@ -135,103 +113,43 @@ class Search:
 
     def _along(
         self, stretch: Sequence[int], given: Mapping[str, Stream], interval: int, ebr_price: int
-    ) -> Chain | None:
-        """Cheapest chain along a stretch, behind streams that are given."""
-        head = self.layers[stretch[0]]
-        sources = [given.get(source) for source in head.sources]
-        chains = []
-        for unit in self._candidates(stretch[0], interval, ebr_price):
-            links = [self._link(s, beats, interval) for s, beats in zip(sources, unit.inputs, strict=True)]
-            if all(link is not None for link in links):
-                gearboxes = tuple(link.gearboxes for link in links if link is not None)
-                costs = [unit.cost, *(link.cost for link in links if link is not None)]
-                chains.append(Chain((Placed(head, unit, gearboxes),), Resources.total(costs)))
-        for k in stretch[1:]:
-            # what comes behind depends on nothing but the stream that a chain gives
-            streams: dict[Stream, Chain] = {}
-            for chain in sorted(chains, key=lambda chain: chain.price(ebr_price)):
-                streams.setdefault(Stream.of(chain.placed[-1].unit), chain)
-            candidates = self._candidates(k, interval, ebr_price)
-            ways = {
-                beats: self._way(streams, beats, interval, ebr_price)
-                for beats in {unit.inputs[0] for unit in candidates}
-            }
-            chains = [
-                Chain(
-                    (*chain.placed, Placed(self.layers[k], unit, (link.gearboxes,))), chain.cost + unit.cost + link.cost
-                )
-                for unit in candidates
-                if (way := ways[unit.inputs[0]]) is not None
-                for link, chain in [way]
-            ]
-        return min(chains, key=lambda chain: chain.price(ebr_price), default=None)
+    ) -> list[Placed] | None:
+        """Cheapest units along a stretch, behind streams that are given; None if there are none.
 
-    def _way(
-        self, streams: Mapping[Stream, Chain], beats: Beats, interval: int, ebr_price: int
-    ) -> "tuple[Link, Chain] | None":
-        """Cheapest chain, with its link, that can feed an input; None if none can."""
-        ways = [
-            (link, chain)
-            for stream, chain in streams.items()
-            if (link := self._link(stream, beats, interval)) is not None
-        ]
-        return min(ways, key=lambda way: way[0].price(ebr_price) + way[1].price(ebr_price), default=None)
-
-    def _candidates(self, k: int, interval: int, ebr_price: int) -> list[Unit]:
-        """Units of a layer that are fast enough; of those with equal streams only the cheapest.
-
-        Outside the pipeline elements travel without gaps, so at its ends the lanes divide a pixel.
+        What comes behind a unit depends on nothing but its stream, so of all chains that give one the cheapest is
+        followed.
         """
-        layer = self.layers[k]
-        known = {each.result for each in self.layers}
-        outside = [source not in known for source in layer.sources]
-        last = layer is self.layers[-1]
-        best: dict[tuple[object, ...], tuple[int, Unit]] = {}
-        for unit in self.choices[k]:
-            gapless = all(beats.gapless for beats, end in zip(unit.inputs, outside, strict=True) if end)
-            if unit.timing.interval <= interval and gapless and (unit.output.gapless or not last):
-                streams = (*(beats.lanes for beats in unit.inputs), unit.output.lanes, unit.timing.gaps)
-                value = price(unit.cost, ebr_price)
-                if streams not in best or value < best[streams][0]:
-                    best[streams] = (value, unit)
-        return [unit for _, unit in best.values()]
+        head = self.options[stretch[0]]
+        sources = [given.get(source) for source in head.layer.sources]
+        price = head.prices(interval, ebr_price)
+        for source, layouts, takes in zip(sources, head.layouts, head.takes, strict=True):
+            if source is not None:
+                price += self.links.table([source], layouts).prices(interval, ebr_price)[0, takes]
+        before: list[NDArray[np.int64]] = []
+        for last, k in pairwise(stretch):
+            previous, options = self.options[last], self.options[k]
+            best = least(price, previous.gives, len(previous.streams))
+            ways = price[best, None] + self.tables[k][0].prices(interval, ebr_price)
+            chosen = ways.argmin(axis=0)
+            price = options.prices(interval, ebr_price) + ways[chosen, np.arange(len(chosen))][options.takes[0]]
+            before.append(best[chosen][options.takes[0]])
+        unit = int(price.argmin())
+        if np.isinf(price[unit]):
+            return None
+        numbers = [unit]
+        for way in reversed(before):
+            numbers.append(int(way[numbers[-1]]))
+        units = [self.options[k].units[number] for k, number in zip(stretch, reversed(numbers), strict=True)]
+        return self._placed(stretch, units, sources)
 
-    def _link(self, source: Stream | None, beats: Beats, interval: int) -> "Link | None":
-        """Gearboxes from a stream to a unit's input; None where they could not keep up."""
-        link = NO_LINK if source is None else self.links(source, beats.lanes)
-        return link if link.interval <= interval else None
-
-    def _links(self, source: Stream, lanes: int) -> "Link":
-        """The same for any interval."""
-        between = tuple(self.join(source.beats, lanes))
-        longest = max((box.timing.interval for box in between), default=NO_LINK.interval)
-        if between:
-            longest = max(longest, source.interval(between[0].timing.pace))
-        return Link(between, Resources.total([box.cost for box in between]), longest)
-
-
-@dataclass(frozen=True)
-class Link:
-    """Gearboxes between two layers.
-
-    Parameters
-    ----------
-    gearboxes : tuple of Unit
-        First to last.
-    cost : Resources
-        Of all.
-    interval : int
-        Of the slowest, or of what is before where that has to wait for them; 0 without any.
-    """
-
-    gearboxes: tuple[Unit, ...]
-    cost: Resources
-    interval: int
-
-    def price(self, ebr_price: int) -> int:
-        """Scalar that is minimised."""
-        return price(self.cost, ebr_price)
-
-
-NO_LINK = Link((), Resources(), 0)
-"""Of the pipeline's input, which takes any lanes."""
+    def _placed(self, stretch: Sequence[int], units: Sequence[Unit], sources: Sequence[Stream | None]) -> list[Placed]:
+        """Layers of a stretch with their units and gearboxes."""
+        placed = []
+        for k, unit in zip(stretch, units, strict=True):
+            boxes = tuple(
+                () if source is None else self.links.between(source.beats, beats).gearboxes
+                for source, beats in zip(sources, unit.inputs, strict=True)
+            )
+            placed.append(Placed(self.layers[k], unit, boxes))
+            sources = [Stream.of(unit)]
+        return placed

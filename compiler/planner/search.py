@@ -8,8 +8,9 @@ from math import isqrt
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
-from icepop.compiler.planner.chains import Chain, Search, Stream
+from icepop.compiler.planner.chains import Chain, Search
 from icepop.compiler.planner.layers import Layer, Unit, UnitLibrary, cut
+from icepop.compiler.planner.links import Stream
 from icepop.compiler.planner.pipeline import READY_UNITS, Draft, compose
 from icepop.compiler.planner.plan import Folding, Plan, Resources
 from icepop.compiler.planner.schedule import SAMPLES
@@ -138,12 +139,9 @@ class Task:
         for k, (mine, other) in enumerate(zip(cells.placed, ebr.placed, strict=True)):
             if mine.unit.inputs == other.unit.inputs and Stream.of(mine.unit) == Stream.of(other.unit):
                 placed[k] = replace(mine, unit=other.unit)
-                units = [
-                    unit for each in placed for unit in (each.unit, *(box for way in each.gearboxes for box in way))
-                ]
-                cost = Resources.total([unit.cost for unit in units])
-                if self.goal.fits(cost):
-                    return Chain(tuple(placed), cost)
+                chain = Chain.of(placed)
+                if self.goal.fits(chain.cost):
+                    return chain
         return None
 
     def exactly(self, interval: int) -> Plan | None:

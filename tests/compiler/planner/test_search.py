@@ -20,9 +20,9 @@ from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.ops.window import Window
-from icepop.compiler.planner.chains import Stream
 from icepop.compiler.planner.flow import Node
 from icepop.compiler.planner.layers import Unit, UnitLibrary
+from icepop.compiler.planner.links import waiting
 from icepop.compiler.planner.plan import Folding, Plan, Resources, Span
 from icepop.compiler.planner.schedule import schedule
 from icepop.compiler.planner.search import EBR_PRICE, FILL, Goal, search
@@ -302,8 +302,7 @@ def test_a_unit_waits_for_the_gearbox_behind_it(seed: int) -> None:
     before = Timing((Inlet(np.arange(1, given + 1)),), cycles, np.ones(given, bool), 1)
     behind = Timing((Inlet(np.repeat(np.arange(1, given + 1), ratio)),), *np.ones((2, given * ratio), np.int64), 1)
     nodes = [Node(before, ((-1, 0),)), Node(behind, ((0, 0),))]
-    stream = Stream(Beats(BIPOLAR, given, 1), before.gaps)
-    assert max(stream.interval(behind.pace), behind.interval) == schedule(nodes, given, given * ratio).interval
+    assert max(waiting(before.gaps, behind.pace), behind.interval) == schedule(nodes, given, given * ratio).interval
 
 
 def test_a_unit_that_takes_no_such_folding() -> None:
