@@ -1,12 +1,12 @@
 """Real hardware of voter networks, and the proof that it computes the golden model.
 
-    python benchmarks/lut4_hardware.py out/lut4/digits_70_seed0.onnx … [--scan 4] [--input uint5@1] [--netlist 540]
+    python benchmarks/lut4_hardware.py out/lut4/digits_70_seed0.onnx … [--scan 4] [--input uint5@1]
 
 For each file, with its test data beside it as .npz: look-up tables (yosys), logic cells and EBR (nextpnr) with the
 streams and the argmax, the input's comparisons planned on their own where ``--input`` puts them in hardware, Fmax
-(UP5K, one seed of the placer), and how many test samples the RTL (Verilator, all of them, twice, with random stalls and
-without) and the synthesised netlist (Icarus) classify as the golden model does. Of several models, such as a network's
-seeds, the mean and extremes follow.
+(UP5K, one seed of the placer), and how many of all test samples the RTL and the synthesised netlist (Verilator, twice,
+with random stalls and without) classify as the golden model does. Of several models, such as a network's seeds, the
+mean and extremes follow.
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ def main(
     models: list[Path],
     scan: Annotated[int, typer.Option(help="elements a beat of the folded unit; 0 for all voters at once")] = 0,
     input: Annotated[str | None, typer.Option(help="format of integers that the hardware compares itself")] = None,
-    netlist: Annotated[int, typer.Option(help="test samples that the netlist is simulated with")] = 0,
+    netlist: Annotated[bool, typer.Option(help="whether to simulate the netlist with all test samples")] = True,
     rtl: Annotated[bool, typer.Option(help="whether to simulate the RTL with all test samples")] = True,
     place: Annotated[bool, typer.Option(help="whether to place and route")] = True,
 ) -> None:
@@ -63,9 +63,9 @@ def main(
         rights.append(right)
         lut4s.append(real.lut4)
         clocks.append(real.fmax_mhz or 0.0)
-        for backend, count in (("verilator_cpp", len(values) if rtl else 0), ("netlist", netlist)):
-            if count:
-                found = simulate(design, values[:count], backend)
+        for backend, wanted in (("verilator_cpp", rtl), ("netlist_cpp", netlist)):
+            if wanted:
+                found = simulate(design, values, backend)
                 text = f"bit-exact {found.exact}/{found.total}, as planned: {found.as_planned}"
                 print(f"    {backend}: {text}{'' if found.message is None else '; ' + found.message}", flush=True)
     if len(models) > 1:

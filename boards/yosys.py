@@ -1,6 +1,7 @@
 """The one synthesis script: cost models are measured with it, bitstreams are built with it."""
 
 import json
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,27 +18,53 @@ one or two flip-flops each, which leave most of their tiles' other flip-flops us
 reset a SqueezeNet of 4,383 cells had no legal placement, with the 188 that are left it has one in half a minute.
 """
 
-SCRIPT = """\
-read_rtlil {name}.il
-setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:COLLISION_X_MASK=1'0 %i
-setattr -mod -set keep_hierarchy 1 {part}
-synth_ice40 -top {name} -dffe_min_ce_use {least_enabled}
-tee -q -o stat.json stat -json
-setattr -mod -unset keep_hierarchy {part}
-flatten
-write_json {name}.json
-splitnets
-write_verilog -noattr {name}.v
-"""
+APART = (
+    "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:COLLISION_X_MASK=1'0 %i",
+    "setattr -mod -set keep_hierarchy 1 {part}",
+    "synth_ice40 -top {name} -dffe_min_ce_use {least_enabled}",
+)
 """Synthesis with one submodule kept apart, so that its share is known.
 
 An EBR leaves undefined what it reads while the same address is written, Amaranth promises the old value, and the
 logic that keeps this promise costs some 26 flip-flops and 20 LUT4 a memory. No memory of ours needs it (halves are
-written and read in turn, never one word at once), so the second line gives the promise up. It concerns memories with
+written and read in turn, never one word at once), so the first line gives the promise up. It concerns memories with
 one write port; constant ones have none.
+"""
+
+TOGETHER = ("setattr -mod -unset keep_hierarchy {part}", "flatten")
+"""The submodule becomes a part of the whole again."""
+
+SCRIPT = (
+    "read_rtlil {name}.il",
+    *APART,
+    "tee -q -o stat.json stat -json",
+    *TOGETHER,
+    "write_json {name}.json",
+    "splitnets",
+    "write_verilog -noattr {name}.v",
+)
+"""From RTLIL to files.
 
 Without ``splitnets``, Icarus simulates the netlist twenty times slower: it tells every reader of a vector of each bit.
 """
+
+
+def synthesis(name: str, part: str) -> tuple[str, ...]:
+    """Yosys' commands from RTLIL to a netlist as `synthesize_script` makes it.
+
+    Parameters
+    ----------
+    name : str
+        Top module.
+    part : str
+        Module that is optimised by itself.
+    """
+    return filled((*APART, *TOGETHER), name, part)
+
+
+def filled(commands: Sequence[str], name: str, part: str) -> tuple[str, ...]:
+    """Commands with these modules' names."""
+    return tuple(command.format(name=name, part=part, least_enabled=LEAST_ENABLED) for command in commands)
 
 
 def synthesize_script(folder: Path, name: str, part: str) -> tuple[Resources, Resources]:
@@ -62,7 +89,7 @@ def synthesize_script(folder: Path, name: str, part: str) -> tuple[Resources, Re
     ToolError
         Yosys is missing or fails.
     """
-    (folder / f"{name}.ys").write_text(SCRIPT.format(name=name, part=part, least_enabled=LEAST_ENABLED))
+    (folder / f"{name}.ys").write_text("\n".join(filled(SCRIPT, name, part)))
     run(YOSYS, ["-q", "-l", f"{name}.yosys.log", f"{name}.ys"], folder)
     stat = json.loads((folder / "stat.json").read_text())
     inner = yosys_resources(stat, part)

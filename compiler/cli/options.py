@@ -9,7 +9,9 @@ Model = Annotated[Path, typer.Argument(metavar="MODEL", help="QONNX file, or fol
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="npz with x, and y if labels are known")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object as the last line")]
 BoardName = Annotated[str, typer.Option("--board", help="board to build for")]
-Backend = Annotated[str, typer.Option(help="amaranth, cxxrtl, icarus, verilator or verilator_cpp; netlist; bitstream")]
+Backend = Annotated[
+    str, typer.Option(help="amaranth, cxxrtl, icarus, verilator, verilator_cpp; netlist, netlist_cpp; bitstream")
+]
 Interval = Annotated[int | None, typer.Option("--interval", min=1, help="cycles an inference, reached with least area")]
 Fps = Annotated[float | None, typer.Option("--fps", min=0, help="inferences a second instead of --interval")]
 MaxLut = Annotated[int | None, typer.Option("--max-lut", min=1, help="LUT4 that the accelerator may use")]
