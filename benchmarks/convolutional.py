@@ -47,7 +47,9 @@ with warnings.catch_warnings():
 SHARED = Path(__file__).parents[2] / "shared"
 CASES = {"dwsep_1w1a": (SHARED / "cases" / "dwsep_1w1a.onnx", 28)}
 INPUT = "uint8/255"
-COLUMNS = "network  accuracy  LUT4  cells  EBR planned/real  interval  latency  Fmax MHz  inferences/s  planning s"
+COLUMNS = (
+    "network  accuracy  LUT4  cells  EBR planned/real  interval  latency  Fmax MHz  seed  inferences/s  planning s"
+)
 
 Images = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
@@ -120,7 +122,7 @@ def proved(network: Network, plan: Plan, test: Images, samples: int) -> float | 
     return float((found.output.reshape(-1) == test[1][: found.total]).mean())
 
 
-def row(name: str, model: Path, test: Images, samples: int, board: Board, folder: Path, seed: int) -> bool:
+def row(name: str, model: Path, test: Images, samples: int, board: Board, folder: Path) -> bool:
     """Plan, prove, build and print one network."""
     network = load_network(model, INPUT)
     started = process_time()
@@ -129,9 +131,7 @@ def row(name: str, model: Path, test: Images, samples: int, board: Board, folder
     accuracy = proved(network, plan, test, samples)
     clock, planned = choose_clock(board, None), plan.cost
     try:
-        built = build(
-            Accelerator(network.lowered, plan), board, folder, clock, choose_baud(board, clock, None), seed=seed
-        )
+        built = build(Accelerator(network.lowered, plan), board, folder, clock, choose_baud(board, clock, None))
     except PlanError as error:
         print(f"{name}: {planned}: {error}", flush=True)
         return False
@@ -139,7 +139,7 @@ def row(name: str, model: Path, test: Images, samples: int, board: Board, folder
     pairs = (f"{getattr(planned, key)}/{getattr(real, key)}" for key in ("lut4", "cells", "ebr"))
     print(
         f"{name:11s} {'wrong' if accuracy is None else f'{accuracy:.1%}':>6s}  {'  '.join(pairs)}  {plan.interval}  "
-        f"{plan.latency}  {built.fmax_hz / 1e6:.1f}  {built.clock_hz / plan.interval:.0f}  {seconds:.1f}",
+        f"{plan.latency}  {built.fmax_hz / 1e6:.1f}  {built.seed}  {built.clock_hz / plan.interval:.0f}  {seconds:.1f}",
         flush=True,
     )
     say_stages(network, plan)
@@ -152,7 +152,6 @@ def main(
     samples: Annotated[int, typer.Option(help="images to simulate")] = 100,
     keep: Annotated[Path | None, typer.Option(help="folder for models and bitstreams; models there are reused")] = None,
     board: str = "icebreaker",
-    seed: Annotated[int, typer.Option(help="of place and route")] = 1,
 ) -> None:
     """Print a row for each network, and one for each of its convolutions; fail if anything is wrong."""
     logging.disable(logging.WARNING)  # the exporter talks
@@ -169,7 +168,7 @@ def main(
             data, test = images(side)
             if not model.is_file():
                 export(train(name, data, steps), side, model)
-            right &= row(name, model, test, samples, target, folder, seed)
+            right &= row(name, model, test, samples, target, folder)
     sys.exit(not right)
 
 

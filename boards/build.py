@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,8 +11,8 @@ from typing import Any
 from icepop.boards.base import Board
 from icepop.boards.board_top import BoardTop
 from icepop.boards.clock import Baud, Clock
-from icepop.boards.reports import cells_of_part, nextpnr_cells, nextpnr_fmax
-from icepop.boards.tools import ICEPACK, NEXTPNR, run
+from icepop.boards.place import SEEDS, Progress, place
+from icepop.boards.tools import ICEPACK, run
 from icepop.boards.top import Streaming
 from icepop.boards.yosys import synthesize_script
 from icepop.compiler.errors import PlanError, ToolError
@@ -29,11 +29,6 @@ BITSTREAM, REPORT = f"{NAME}.bin", "report.json"
 
 KEPT = (f"{NAME}.asc", f"{NAME}.pcf", f"{NAME}.yosys.log", f"{NAME}.nextpnr.log", REPORT, BITSTREAM)
 """Files that stay, in the order in which they appear; the bitstream is the last."""
-
-STEPS = ("elaborate", "synthesize", "place and route", "pack")
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and of how much."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +93,7 @@ def build(
     clock: Clock,
     baud: Baud,
     *,
-    seed: int = 1,
+    seeds: Sequence[int] = SEEDS,
     progress: Progress = lambda what, done, total: None,
 ) -> Report:
     """Build a bitstream; ``output`` gets the files `KEPT` once all of them are complete, or none.
@@ -115,10 +110,10 @@ def build(
         From `choose_clock`.
     baud : Baud
         From `choose_baud`.
-    seed : int
-        Seed of the placer.
+    seeds : sequence of int
+        Seeds of the placer, tried one after the other until the clock is met.
     progress : callable
-        Told of each step of `STEPS`.
+        Told of each step, and of each seed.
 
     Raises
     ------
@@ -129,24 +124,34 @@ def build(
     """
     with TemporaryDirectory(prefix="icepop-") as scratch:
         folder = Path(scratch)
-        progress(STEPS[0], 0, 1)
+        progress("elaborate", 0, 1)
         plan = board.platform().prepare(BoardTop(accelerator, board, clock, baud), NAME)
         for file in (f"{NAME}.il", f"{NAME}.pcf"):
             (folder / file).write_text(plan.files[file])
-        progress(STEPS[0], 1, 1)
+        progress("elaborate", 1, 1)
 
-        progress(STEPS[1], 0, 1)
+        progress("synthesize", 0, 1)
         total, part = synthesize_script(folder, NAME, f"{NAME}.{ACCELERATOR}")
         check_fit(total, board)
-        progress(STEPS[1], 1, 1)
+        progress("synthesize", 1, 1)
 
-        progress(STEPS[2], 0, 1)
-        report = place(folder, board, clock, baud, seed, total, part)
-        progress(STEPS[2], 1, 1)
+        placed = place(folder, NAME, ACCELERATOR, board, clock, seeds, progress)
 
-        progress(STEPS[3], 0, 1)
+        progress("pack", 0, 1)
         run(ICEPACK, [f"{NAME}.asc", BITSTREAM], folder)
-        progress(STEPS[3], 1, 1)
+        progress("pack", 1, 1)
+        report = Report(
+            board=board.name,
+            bitstream=BITSTREAM,
+            clock_requested_hz=clock.requested_hz,
+            clock_hz=clock.actual_hz,
+            fmax_hz=placed.fmax_hz,
+            baud=baud.requested,
+            baud_error=baud.error,
+            seed=placed.seed,
+            accelerator=replace(part, cells=placed.part_cells),
+            total=replace(total, cells=placed.cells),
+        )
         (folder / REPORT).write_text(report.to_json())
         deliver(folder, output)
     return report
@@ -161,42 +166,6 @@ def check_fit(total: Resources, board: Board) -> None:
                 f"the design needs {needed} {name} but {board.name} has {there}; "
                 "allow a longer interval or shrink the model"
             )
-
-
-def place(folder: Path, board: Board, clock: Clock, baud: Baud, seed: int, total: Resources, part: Resources) -> Report:
-    """Place and route in ``folder``; returns the report."""
-    chip = ["--quiet", f"--{board.device}", "--package", board.package, "--seed", str(seed), "--timing-allow-fail"]
-    inputs = ["--json", f"{NAME}.json", "--pcf", f"{NAME}.pcf"]
-    outputs = ["--asc", f"{NAME}.asc", "--log", f"{NAME}.nextpnr.log", "--report", "timing.json"]
-    try:
-        run(NEXTPNR, [*chip, *inputs, *outputs, "--write", "placed.json"], folder)
-    except ToolError as error:
-        if "no BELs remaining" not in str(error):
-            raise
-        raise PlanError(
-            f"the design's {total.lut4} LUT4 and {total.ff} flip-flops do not fit the {board.budget.cells} logic cells "
-            f"of {board.name}; allow a longer interval or shrink the model"
-        ) from error
-    timing = json.loads((folder / "timing.json").read_text())
-    fmax_hz = 1e6 * min(nextpnr_fmax(timing).values())
-    if fmax_hz < clock.actual_hz:
-        raise PlanError(
-            f"the design reaches {fmax_hz / 1e6:.2f} MHz but the clock is {clock.actual_hz / 1e6:g} MHz; "
-            "lower the clock, try another seed, or allow a longer interval"
-        )
-    cells = cells_of_part(json.loads((folder / "placed.json").read_text()), ACCELERATOR)
-    return Report(
-        board=board.name,
-        bitstream=BITSTREAM,
-        clock_requested_hz=clock.requested_hz,
-        clock_hz=clock.actual_hz,
-        fmax_hz=fmax_hz,
-        baud=baud.requested,
-        baud_error=baud.error,
-        seed=seed,
-        accelerator=replace(part, cells=cells),
-        total=replace(total, cells=nextpnr_cells(timing)),
-    )
 
 
 def deliver(folder: Path, output: Path) -> None:

@@ -81,17 +81,23 @@ def new_enough(tool: Tool, binary: str) -> bool:
     return found is not None and (int(found[1]), int(found[2])) >= tool.oldest
 
 
-def run(tool: Tool, arguments: list[str], folder: Path) -> str:
+class TookTooLong(ToolError):
+    """A tool did not finish in time."""
+
+
+def run(tool: Tool, arguments: list[str], folder: Path, timeout_s: float | None = None) -> str:
     """Run ``tool`` inside ``folder`` (file names are relative to it) and return what it printed.
 
     Raises
     ------
     ToolError
-        The tool cannot be started, fails, or takes longer than `TIMEOUT_S`.
+        The tool cannot be started or fails.
+    TookTooLong
+        It takes more than ``timeout_s`` seconds, or by default `TIMEOUT_S`.
     """
     start = command(tool)
     try:
-        code, text = call([*start, *arguments], folder, tool.name)
+        code, text = call([*start, *arguments], folder, tool.name, timeout_s=timeout_s)
     except OSError as error:
         raise ToolError(
             f"cannot start {tool.name} as '{start[0]}': {error.strerror}; check ${tool.override}"
@@ -119,7 +125,7 @@ def call(
     ------
     OSError
         It cannot be started.
-    ToolError
+    TookTooLong
         It takes longer; the remedy is told.
     """
     timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
@@ -136,5 +142,5 @@ def call(
             timeout=timeout_s,
         )
     except subprocess.TimeoutExpired as error:
-        raise ToolError(f"{name} did not finish within {timeout_s} s; {remedy}") from error
+        raise TookTooLong(f"{name} did not finish within {timeout_s} s; {remedy}") from error
     return done.returncode, done.stdout

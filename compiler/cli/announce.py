@@ -19,10 +19,13 @@ def say_build(out: Output, plan: Plan, built: Any) -> None:
     rows += [(f"with link {name}", "", str(getattr(built.total, key))) for name, key in COLUMNS.items()]
     rows.append(("clock", f"{built.clock_hz / 1e6:.2f} MHz", f"{built.fmax_hz / 1e6:.2f} MHz possible"))
     out.planned_and_real(rows)
+    out.say(f"place and route: seed {built.seed}")
     rate = built.clock_hz / plan.interval
     out.say(f"{rate:.0f} inferences/s in the core at {built.clock_hz / 1e6:.2f} MHz")
-    out.result(interval=plan.interval, latency=plan.latency, clock_hz=built.clock_hz, fmax_hz=built.fmax_hz)
-    out.result(planned=asdict(cost), accelerator=asdict(real), total=asdict(built.total), rate=rate)
+    out.result(
+        interval=plan.interval, latency=plan.latency, clock_hz=built.clock_hz, fmax_hz=built.fmax_hz, seed=built.seed
+    )
+    out.result(planned=asdict(cost), accelerator=asdict(real), total=asdict(built.total), seed=built.seed, rate=rate)
 
 
 def say_simulation(out: Output, found: Any) -> None:

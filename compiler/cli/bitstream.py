@@ -26,7 +26,7 @@ def bitstream(
     plan: PlanFile = None,
     clock: ClockMhz = None,
     baud: Annotated[int | None, typer.Option(help="bits a second on the serial link; default: the board's")] = None,
-    seed: Annotated[int, typer.Option(help="of place and route")] = 1,
+    seed: Annotated[int | None, typer.Option(help="of place and route; default: the first to meet the clock")] = None,
     data: Annotated[Path | None, typer.Option(help="npz whose first sample goes through the simulated pins")] = None,
     input: Input = None,
     json: Json = False,
@@ -38,6 +38,7 @@ def bitstream(
     """
     from icepop.boards.build import BITSTREAM, build
     from icepop.boards.clock import choose_baud, choose_clock
+    from icepop.boards.place import SEEDS
     from icepop.boards.registry import find
     from icepop.hdl.accelerator import Accelerator
     from icepop.sim.pins import through_pins
@@ -62,7 +63,8 @@ def bitstream(
     if not exact:
         return out.finish(ok=False)
     with progress() as report:
-        built = build(accelerator, target, output, chosen_clock, chosen_baud, seed=seed, progress=report)
+        seeds = SEEDS if seed is None else (seed,)
+        built = build(accelerator, target, output, chosen_clock, chosen_baud, seeds=seeds, progress=report)
     say_build(out, made, built)
     write_text(output / PLAN, made.to_json())
     with replacing(output / MODEL) as temporary:

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from icepop.boards import build as building
+from icepop.boards import place as placing
 from icepop.boards.base import link_resources
-from icepop.boards.build import BITSTREAM, KEPT, REPORT, STEPS, Report, build, check_fit, deliver, place, read_report
+from icepop.boards.build import BITSTREAM, KEPT, REPORT, Report, build, check_fit, deliver, read_report
 from icepop.boards.clock import Baud, choose_baud, choose_clock
 from icepop.boards.icebreaker import BOARD
-from icepop.boards.tools import ICEPACK
+from icepop.boards.place import route
+from icepop.boards.tools import ICEPACK, NEXTPNR, TookTooLong
 from icepop.compiler.errors import PlanError, ToolError
 from icepop.compiler.planner.plan import Resources
 
@@ -21,24 +23,29 @@ BAUD = choose_baud(BOARD, CLOCK)
 @pytest.fixture
 def quick(monkeypatch):
     """Replace the tools: their files appear at once. Returns what the placer shall report."""
-    told = {"fmax": 45.0, "failing": None}
+    told = {"fmax": [45.0], "failing": None}
 
     def synthesize(folder, name, part):
         return Resources(lut4=400, ff=200, ebr=2), Resources(lut4=40, ff=20)
 
-    def run(tool, arguments, folder):
+    def run(tool, arguments, folder, timeout_s=None):
         if tool is told["failing"]:
             raise KeyboardInterrupt
+        if tool is NEXTPNR:
+            fmax = told["fmax"][int(arguments[arguments.index("--seed") + 1]) - 1]
+            if fmax is None:
+                raise TookTooLong(f"nextpnr-ice40 did not finish within {timeout_s} s; make the design smaller")
+            report = {"utilization": {"ICESTORM_LC": {"used": 500}}, "fmax": {"clk": {"achieved": fmax}}}
+            (folder / "timing.json").write_text(json.dumps(report))
         for name in KEPT[:-2]:
             (folder / name).touch()
         (folder / BITSTREAM).write_bytes(b"bits")
-        timing = {"utilization": {"ICESTORM_LC": {"used": 500}}, "fmax": {"clk": {"achieved": told["fmax"]}}}
-        (folder / "timing.json").write_text(json.dumps(timing))
         (folder / "placed.json").write_text(json.dumps({"modules": {"top": {"cells": {}}}}))
         return ""
 
     monkeypatch.setattr(building, "synthesize_script", synthesize)
     monkeypatch.setattr(building, "run", run)
+    monkeypatch.setattr(placing, "run", run)
     return told
 
 
@@ -47,7 +54,8 @@ def test_a_small_top_becomes_a_bitstream(digest, model, tmp_path):
     told = []
     output = tmp_path / "new" / "folder"
     report = build(digest, BOARD, output, CLOCK, BAUD, progress=lambda *step: told.append(step))
-    assert told == [(step, done, 1) for step in STEPS for done in (0, 1)]
+    steps = ("elaborate", "synthesize", "place and route, seed 1", "pack")
+    assert told == [(step, done, 1) for step in steps for done in (0, 1)]
     assert sorted(path.name for path in output.iterdir()) == sorted(KEPT)
     assert read_report(output) == report
     # icepack's preamble and the UP5K's size
@@ -65,14 +73,36 @@ def test_a_small_top_becomes_a_bitstream(digest, model, tmp_path):
 
 
 def test_a_missed_clock_is_an_error_and_leaves_nothing(digest, tmp_path, quick):
-    quick["fmax"] = 35.99
+    quick["fmax"] = [35.5, None, 35.99, 35.7]
     with pytest.raises(PlanError) as caught:
         build(digest, BOARD, tmp_path / "out", CLOCK, BAUD)
     assert str(caught.value) == (
-        "the design reaches 35.99 MHz but the clock is 36 MHz; "
+        "the design reaches 35.99 MHz with seeds 1, 2, 3, 4 but the clock is 36 MHz; "
         "lower the clock, try another seed, or allow a longer interval"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_seed_that_meets_the_clock_is_taken(digest, tmp_path, quick):
+    quick["fmax"] = [None, 35.99, 36.0, 50.0]
+    report = build(digest, BOARD, tmp_path, CLOCK, BAUD)
+    assert (report.seed, report.fmax_hz) == (3, 36e6)
+
+
+def test_a_seed_that_was_asked_for_is_the_only_one(digest, tmp_path, quick):
+    quick["fmax"] = [45.0, 35.99, 45.0]
+    with pytest.raises(PlanError, match=r"^the design reaches 35\.99 MHz with seed 2 but the clock is 36 MHz; "):
+        build(digest, BOARD, tmp_path, CLOCK, BAUD, seeds=[2])
+    quick["fmax"] = [None]
+    with pytest.raises(ToolError, match=r"^nextpnr-ice40 did not finish within None s; make the design smaller$"):
+        build(digest, BOARD, tmp_path, CLOCK, BAUD, seeds=[1])
+
+
+def test_a_design_that_no_seed_routes_in_time_is_told(digest, tmp_path, quick):
+    quick["fmax"] = [None, None]
+    with pytest.raises(PlanError) as caught:
+        build(digest, BOARD, tmp_path, CLOCK, BAUD, seeds=(1, 2))
+    assert str(caught.value) == ("the design could not be routed within 600 s with seeds 1, 2; allow a longer interval")
 
 
 def test_an_interrupted_build_leaves_nothing(digest, tmp_path, quick):
@@ -94,7 +124,7 @@ def test_an_interrupted_delivery_leaves_the_old_bitstream(digest, tmp_path, quic
 
     monkeypatch.setattr(building.shutil, "copyfile", half)
     with pytest.raises(KeyboardInterrupt):
-        build(digest, BOARD, tmp_path, CLOCK, BAUD, seed=2)
+        build(digest, BOARD, tmp_path, CLOCK, BAUD, seeds=[1])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(KEPT)
     assert (tmp_path / BITSTREAM).read_bytes() == b"bits"
 
@@ -113,15 +143,14 @@ def test_a_design_that_does_not_fit_is_told_before_placement(needed, message):
 
 
 def test_a_design_that_cannot_be_placed_is_told(tmp_path, monkeypatch):
-    def run(tool, arguments, folder):
+    def run(tool, arguments, folder, timeout_s):
         raise ToolError("nextpnr-ice40 failed with exit code 255: ERROR: Unable to place cell 'x', no BELs remaining")
 
-    monkeypatch.setattr(building, "run", run)
+    monkeypatch.setattr(placing, "run", run)
     with pytest.raises(PlanError) as caught:
-        place(tmp_path, BOARD, CLOCK, BAUD, 1, Resources(lut4=5000, ff=4000), Resources())
+        route(tmp_path, "icepop", BOARD, 1, None)
     assert str(caught.value) == (
-        "the design's 5000 LUT4 and 4000 flip-flops do not fit the 5280 logic cells of icebreaker; "
-        "allow a longer interval or shrink the model"
+        "the design does not fit the 5280 logic cells of icebreaker; allow a longer interval or shrink the model"
     )
 
 
@@ -153,5 +182,6 @@ def test_delivered_files_are_the_built_ones(tmp_path):
 
 
 def test_baud_is_reported(digest, tmp_path, quick):
-    report = build(digest, BOARD, tmp_path, CLOCK, Baud(115200, 313, -0.0016), seed=7)
+    quick["fmax"] = [45.0] * 7
+    report = build(digest, BOARD, tmp_path, CLOCK, Baud(115200, 313, -0.0016), seeds=[7])
     assert (report.baud, report.baud_error, report.seed) == (115200, -0.0016, 7)
