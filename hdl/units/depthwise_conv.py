@@ -100,7 +100,7 @@ class DepthwiseConv(WindowLanes):
         summed = delayed(core, taken, latency - 1)[-1]
         ended = delayed(core, ends, self.latency - 1)
         beats = [source.data.word_select(lane, self.domain.bits) for lane in range(self.folding.simd)]
-        results = arithmetic.results(core, weights.data, beats, source.inside, summed, ended[:latency])
+        results = arithmetic.results(core, weights.data, [beats], source.inside, summed, ended[:latency])
         core.d.comb += self.o.valid.eq(ended[-1])
         self._offer(core, results, not arithmetic.target_bits)
 

@@ -2,8 +2,10 @@
 """`MatrixVector`: dense layers and convolutions, on processing elements that each keep a row's accumulator."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
+from math import prod
 
 import numpy as np
 from amaranth import Cat, EnableInserter, Module, Mux, Signal, Value
@@ -21,7 +23,7 @@ from icepop.hdl.matrix.row_arithmetic import RowArithmetic, single, weight_place
 from icepop.hdl.matrix.sequencer import ColumnSequencer, Sequencer, sequencer_cost
 from icepop.hdl.matrix.tiling import Tiling
 from icepop.hdl.pipeline import delayed
-from icepop.hdl.sources.choice import source_for, waits
+from icepop.hdl.sources.choice import source_for, waits, windowed
 from icepop.hdl.sources.lines import LineSource
 from icepop.hdl.sources.vector import VectorSource
 from icepop.hdl.units.base import LayerUnit, counter_cells, lone_registers, look_ups, parallelisms, registered_cells
@@ -45,6 +47,10 @@ class MatrixVector(LayerUnit):
     next beat comes. Then no input waits in a memory, but every row has an accumulator. Of products of signs an
     accumulator is XNOR-popcount (XNOR-Net, Rastegari et al. 2016).
 
+    Of a convolution whose rows are all computed at once, and that has no groups, a weight may serve ``pixels``
+    neighbouring windows of a row. A beat then carries as many pixels; where they do not divide a row, its last beat is
+    partly idle.
+
     Parameters
     ----------
     span : Span
@@ -55,17 +61,21 @@ class MatrixVector(LayerUnit):
     Raises
     ------
     PlanError
-        The folding has more lanes than the layer or divides no group evenly, its encoding cannot hold the weights, or
-        inputs cannot be held still.
+        The folding has more lanes than the layer or divides no group evenly, its encoding cannot hold the weights,
+        inputs cannot be held still, or windows cannot be computed several at once.
 
     Notes
     -----
-    ``interval = pixels * groups of pe rows * beats of a row``.
+    ``interval = windows * groups of pe rows * beats of a row``, with groups of windows for windows where several are
+    computed at once.
     """
 
     def __init__(self, span: Span, folding: Folding):
         self.op, self.span, self.folding, self.type = linear(span.ops[0]), span, folding, span.input
-        super().__init__([Beats.of(span.input, folding.simd)], Beats.of(span.result, folding.pe))
+        output = Beats.of(span.result, folding.pe)
+        if folding.pixels > 1:
+            output = replace(output, lanes=folding.pixels * folding.pe, run=span.result.shape[-1])
+        super().__init__([Beats.of(span.input, folding.simd)], output)
         self.tiling = tiling = Tiling.of(self.op, span.input.shape, folding.pe, folding.simd)
         if tiling.pe > tiling.rows or tiling.simd > tiling.channels:
             raise PlanError(
@@ -76,6 +86,11 @@ class MatrixVector(LayerUnit):
             raise PlanError(
                 f"layer '{self.op.name}' cannot be folded {folding}: pe must divide the {tiling.rows} rows and simd "
                 f"the {tiling.channels} channels of a group"
+            )
+        if folding.pixels != 1 and folding.pixels not in self.several(span, tiling):
+            raise PlanError(
+                f"layer '{self.op.name}' cannot be folded {folding}: pixels must be 1, or up to those of a row where "
+                f"a convolution with windows and without groups computes all of its {tiling.rows} rows at once"
             )
         self.turning = folding.buffer == "sums"
         if self.turning and not (waits(self.op, tiling) and tiling.groups == 1):
@@ -109,13 +124,21 @@ class MatrixVector(LayerUnit):
                 buffers = ("ebr", "registers") if small and waits(op, tiling) else ("",)
                 if waits(op, tiling) and not small and tiling.tiles <= MAX_TURNS:
                     buffers = ("", "sums") if tiling.groups == 1 else ("",)
+                pixels = worthwhile_pixels(span, tiling)
                 for choice in product(encodings, weight_places(tiling), buffers):
                     yield Folding(pe, simd, *choice)
+                    yield from (Folding(pe, simd, *choice, pixels=several) for several in pixels)
+
+    @staticmethod
+    def several(span: Span, tiling: Tiling) -> range:
+        """Numbers of windows that can be computed at once, from 2 on; none where it is only one."""
+        alone = not windowed(linear(span.ops[0])) or tiling.groups > 1 or tiling.pe < tiling.rows
+        return range(2, 2 if alone else span.result.shape[-1] + 1)
 
     @cached_property
     def source(self) -> VectorSource | LineSource:
         """Where beats come from."""
-        return source_for(self.op, self.type.shape[1:], self.input, self.tiling, self.folding.buffer)
+        return source_for(self.op, self.type.shape[1:], self.input, self.tiling, self.folding)
 
     @cached_property
     def arithmetic(self) -> RowArithmetic:
@@ -176,7 +199,8 @@ class MatrixVector(LayerUnit):
         latency = arithmetic.row.latency
         summed = delayed(core, take, latency)[-1]
         ends = delayed(core, take & row_ends, arithmetic.latency)
-        beats = [source.data] * self.folding.pe
+        windows = [source.data.word_select(k, self.input.width) for k in range(self.folding.pixels)]
+        beats = [[data] * self.folding.pe for data in windows]
         results = arithmetic.results(core, weights.data, beats, source.inside, summed, ends[: 1 + latency])
         m.d.comb += [self.o.valid.eq(ends[-1]), self.o.payload.eq(self._hidden(core, Cat(results), ends[-1]))]
         m.submodules.core = EnableInserter(advance)(core)
@@ -192,6 +216,20 @@ class MatrixVector(LayerUnit):
             core.d.sync += group.eq(Mux(last, 0, group + 1))
         real = (self.folding.pe - self.idle) * self.output.domain.bits
         return Cat(results[:real], Mux(last, 0, results[real:]))
+
+
+def worthwhile_pixels(span: Span, tiling: Tiling) -> list[int]:
+    """Numbers of windows at once that raise the rate: pixels come a beat a cycle, and leave one a cycle."""
+    possible = MatrixVector.several(span, tiling)
+    most = min(tiling.depth, MAX_PRODUCTS // (tiling.pe * tiling.simd))
+    *rows, columns = span.result.shape[1:] or (1,)
+    found: list[int] = []
+    fastest = prod(rows) * columns * tiling.depth
+    for count in parallelisms(columns):
+        if count in possible and count <= most and fastest > Beats.of(span.input, tiling.simd).count:
+            fastest = prod(rows) * -(-columns // count) * tiling.depth
+            found.append(count)
+    return found
 
 
 def linear(op: Op) -> Dense | Conv:
