@@ -176,9 +176,10 @@ class Beats:
     run: int = 1
 
     @staticmethod
-    def of(type: TensorType, lanes: int) -> "Beats":
-        """Layout of a tensor, whose axis 0 is its channels."""
-        return Beats(type.integers, type.length, lanes, prod(type.shape[1:]))
+    def of(type: TensorType, lanes: int, abreast: int = 1) -> "Beats":
+        """Layout of a tensor, whose axis 0 is its channels; with several pixels abreast, ``lanes`` of each of them."""
+        run = 1 if abreast == 1 else type.shape[-1]
+        return Beats(type.integers, type.length, lanes * abreast, prod(type.shape[1:]), run)
 
     @property
     def channels(self) -> int:

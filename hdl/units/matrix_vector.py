@@ -2,10 +2,8 @@
 """`MatrixVector`: dense layers and convolutions, on processing elements that each keep a row's accumulator."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
 from itertools import product
-from math import prod
 
 import numpy as np
 from amaranth import Cat, EnableInserter, Module, Mux, Signal, Value
@@ -26,7 +24,15 @@ from icepop.hdl.pipeline import delayed
 from icepop.hdl.sources.choice import source_for, waits, windowed
 from icepop.hdl.sources.lines import LineSource
 from icepop.hdl.sources.vector import VectorSource
-from icepop.hdl.units.base import LayerUnit, counter_cells, lone_registers, look_ups, parallelisms, registered_cells
+from icepop.hdl.units.base import (
+    LayerUnit,
+    abreast,
+    counter_cells,
+    lone_registers,
+    look_ups,
+    parallelisms,
+    registered_cells,
+)
 
 MAX_PRODUCTS = 1024
 """Largest ``pe * simd`` that is planned: twice what all memories of a UP5K can feed."""
@@ -72,10 +78,7 @@ class MatrixVector(LayerUnit):
 
     def __init__(self, span: Span, folding: Folding):
         self.op, self.span, self.folding, self.type = linear(span.ops[0]), span, folding, span.input
-        output = Beats.of(span.result, folding.pe)
-        if folding.pixels > 1:
-            output = replace(output, lanes=folding.pixels * folding.pe, run=span.result.shape[-1])
-        super().__init__([Beats.of(span.input, folding.simd)], output)
+        super().__init__([Beats.of(span.input, folding.simd)], Beats.of(span.result, folding.pe, folding.pixels))
         self.tiling = tiling = Tiling.of(self.op, span.input.shape, folding.pe, folding.simd)
         if tiling.pe > tiling.rows or tiling.simd > tiling.channels:
             raise PlanError(
@@ -87,7 +90,7 @@ class MatrixVector(LayerUnit):
                 f"layer '{self.op.name}' cannot be folded {folding}: pe must divide the {tiling.rows} rows and simd "
                 f"the {tiling.channels} channels of a group"
             )
-        if folding.pixels != 1 and folding.pixels not in self.several(span, tiling):
+        if folding.pixels not in self.several(span, tiling):
             raise PlanError(
                 f"layer '{self.op.name}' cannot be folded {folding}: pixels must be 1, or up to those of a row where "
                 f"a convolution with windows and without groups computes all of its {tiling.rows} rows at once"
@@ -124,16 +127,16 @@ class MatrixVector(LayerUnit):
                 buffers = ("ebr", "registers") if small and waits(op, tiling) else ("",)
                 if waits(op, tiling) and not small and tiling.tiles <= MAX_TURNS:
                     buffers = ("", "sums") if tiling.groups == 1 else ("",)
-                pixels = worthwhile_pixels(span, tiling)
+                most = min(MAX_PRODUCTS // (pe * simd), MatrixVector.several(span, tiling)[-1])
+                pixels = abreast(span, tiling.depth, simd, most)
                 for choice in product(encodings, weight_places(tiling), buffers):
-                    yield Folding(pe, simd, *choice)
-                    yield from (Folding(pe, simd, *choice, pixels=several) for several in pixels)
+                    yield from (Folding(pe, simd, *choice, pixels=count) for count in pixels)
 
     @staticmethod
     def several(span: Span, tiling: Tiling) -> range:
-        """Numbers of windows that can be computed at once, from 2 on; none where it is only one."""
+        """Numbers of windows that can be computed at once."""
         alone = not windowed(linear(span.ops[0])) or tiling.groups > 1 or tiling.pe < tiling.rows
-        return range(2, 2 if alone else span.result.shape[-1] + 1)
+        return range(1, 2 if alone else span.result.shape[-1] + 1)
 
     @cached_property
     def source(self) -> VectorSource | LineSource:
@@ -216,20 +219,6 @@ class MatrixVector(LayerUnit):
             core.d.sync += group.eq(Mux(last, 0, group + 1))
         real = (self.folding.pe - self.idle) * self.output.domain.bits
         return Cat(results[:real], Mux(last, 0, results[real:]))
-
-
-def worthwhile_pixels(span: Span, tiling: Tiling) -> list[int]:
-    """Numbers of windows at once that raise the rate: pixels come a beat a cycle, and leave one a cycle."""
-    possible = MatrixVector.several(span, tiling)
-    most = min(tiling.depth, MAX_PRODUCTS // (tiling.pe * tiling.simd))
-    *rows, columns = span.result.shape[1:] or (1,)
-    found: list[int] = []
-    fastest = prod(rows) * columns * tiling.depth
-    for count in parallelisms(columns):
-        if count in possible and count <= most and fastest > Beats.of(span.input, tiling.simd).count:
-            fastest = prod(rows) * -(-columns // count) * tiling.depth
-            found.append(count)
-    return found
 
 
 def linear(op: Op) -> Dense | Conv:

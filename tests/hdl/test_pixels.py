@@ -1,12 +1,16 @@
-"""`MatrixVector` with several neighbouring windows at once, alone and in pipelines."""
+"""Several neighbouring windows at once, alone and in pipelines."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from alone import STALLS, Alone
+from branched import Author
 from layers import BIPOLAR, POINT, SIGNED, SMALL, TERNARY, UNSIGNED, conv, dense, span_of, weights
-from maps import graph, window
+from maps import depthwise, graph, window
 from messages import says
-from random_designs import UNBOUNDED, check
+from random_designs import UNBOUNDED, check, random_plan
 
 from icepop.boards.synthesis import synthesize
 from icepop.compiler.errors import PlanError
@@ -15,10 +19,14 @@ from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.planner.plan import Folding, Plan, read_pins
 from icepop.compiler.planner.search import search
+from icepop.compiler.types import TensorType
 from icepop.hdl.accelerator import Accelerator
+from icepop.hdl.units.depthwise_conv import DepthwiseConv
 from icepop.hdl.units.matrix_vector import MatrixVector
 from icepop.hdl.units.registry import unit_library
-from icepop.sim.prove import simulate
+from icepop.sim.backends import verilator_cpp
+from icepop.sim.bench import Stall
+from icepop.sim.prove import UNSTALLED, simulate
 
 SAME = window((3, 3), 1, 1, 1)
 NETWORKS = [
@@ -28,16 +36,33 @@ NETWORKS = [
     conv(3, (2, 4, 9), SIGNED, TERNARY, window((2, 3), 2, 1, 1)),
     conv(3, (2, 17), SIGNED, TERNARY, window((3,), 2, 1, 2, 2)),
     conv(4, (1, 19), BIPOLAR, SMALL, window((5,)), BIPOLAR),
+    depthwise((5, 6, 8), BIPOLAR, BIPOLAR, window((3, 3), 1, 1, 1), True),
+    depthwise((3, 7, 9), SIGNED, TERNARY, window((3, 2), 2, 1, 0), False),
+    depthwise((2, 12), UNSIGNED, BIPOLAR, window((4,), 1, 0, 1), True),
 ]
-"""With and without padding and thresholds; strides 1 and 2; two axes and one; windows of a row: 8, 5, 6, 5, 8, 15."""
+"""With and without padding and thresholds; strides 1 and 2; two axes and one; windows of a row: 8, 5, 6, 5, 8, 15, 8,
+5, 10.
+"""
+
+
+def unit_of(network: Graph, folding: Folding) -> MatrixVector | DepthwiseConv:
+    """The layer's unit."""
+    span = span_of(network)
+    return (DepthwiseConv if DepthwiseConv.matches(span) else MatrixVector)(span, folding)
+
+
+def offered(network: Graph) -> list[Folding]:
+    """All foldings that the layer's unit offers."""
+    span = span_of(network)
+    return list((DepthwiseConv if DepthwiseConv.matches(span) else MatrixVector).foldings(span))
 
 
 def foldings(network: Graph) -> list[Folding]:
     """Some of those that are offered with several windows, and a row at once, which is not worthwhile."""
-    offered = [folding for folding in MatrixVector.foldings(span_of(network)) if folding.pixels > 1]
-    rows, channels = network.ops[1].weights.shape[:2]
-    some = np.random.default_rng(6).permutation(len(offered))[:4]
-    return [*(offered[k] for k in some), Folding(rows, channels, pixels=span_of(network).result.shape[-1])]
+    several = [folding for folding in offered(network) if folding.pixels > 1]
+    some = np.random.default_rng(6).permutation(len(several))[:4]
+    channels, simd = span_of(network).result.shape[0], max(folding.simd for folding in several)
+    return [*(several[k] for k in some), Folding(channels, simd, pixels=span_of(network).result.shape[-1])]
 
 
 def pipeline(simd: int, pixels: int, columns: int = 7) -> tuple[Graph, Plan]:
@@ -56,7 +81,7 @@ def test_results_and_cycles_are_exact(network: Graph) -> None:
     domain = span.input.integers
     values = np.arange(domain.lo, domain.hi + 1, domain.step)
     for folding in foldings(network):
-        unit = MatrixVector(span, folding)
+        unit = unit_of(network, folding)
         design = Alone(span, unit, samples=4)
         codes = np.random.default_rng(3).choice(values, (4, *span.input.shape))
         report = simulate(design, codes, "amaranth", STALLS)
@@ -69,14 +94,12 @@ def test_results_and_cycles_are_exact(network: Graph) -> None:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_several_windows_are_offered_where_they_raise_the_rate(network: Graph) -> None:
-    span = span_of(network)
-    offered = list(MatrixVector.foldings(span))
-    rows = span.result.shape[0]
-    several = [folding for folding in offered if folding.pixels > 1]
-    assert {folding.pixels for folding in several} >= {2}
+    rows = span_of(network).result.shape[0]
+    several = [folding for folding in offered(network) if folding.pixels > 1]
+    assert 2 in {folding.pixels for folding in several}
     assert {folding.pe for folding in several} == {rows}
     for simd in {folding.simd for folding in several}:
-        units = [MatrixVector(span, folding) for folding in offered if (folding.pe, folding.simd) == (rows, simd)]
+        units = [unit_of(network, each) for each in offered(network) if (each.pe, each.simd) == (rows, simd)]
         intervals = {unit.folding.pixels: unit.timing.interval for unit in units}
         assert list(intervals.values()) == sorted(set(intervals.values()), reverse=True)
         # behind the unit pixels pass one a cycle
@@ -90,10 +113,12 @@ def test_several_windows_are_offered_where_they_raise_the_rate(network: Graph) -
         (NETWORKS[1], Folding(5, 2, weights="ebr", pixels=3)),
         (NETWORKS[3], Folding(3, 2, pixels=4)),
         (conv(12, (1, 8, 14), SIGNED, BIPOLAR, window((3, 3)), BIPOLAR), Folding(12, 1, pixels=4)),
+        (NETWORKS[6], Folding(5, 5, pixels=4)),
+        (NETWORKS[7], Folding(3, 3, pixels=3)),
     ],
 )
 def test_planned_cells_are_close_and_ebr_exact(network: Graph, folding: Folding) -> None:
-    unit = MatrixVector(span_of(network), folding)
+    unit = unit_of(network, folding)
     real = synthesize(unit, "unit")
     assert unit.cost.ebr == real.ebr
     assert abs(unit.cost.cells - real.cells) <= max(20, 0.15 * real.cells), (unit.cost, real)
@@ -106,7 +131,37 @@ def test_a_beat_of_several_pixels_comes_apart(simd: int, pixels: int, boxes: int
     check(Accelerator(network, plan, taps=True), np.random.default_rng(4), "amaranth", 5, STALLS)
 
 
-def test_a_saved_plan_keeps_the_pixels(tmp_path: pytest.TempPathFactory) -> None:
+def windows_and_more(seed: int) -> tuple[Accelerator, np.random.Generator]:
+    """Windows on a map wide enough for several at once, what reads their pixels, and scores; at random foldings."""
+    rng = np.random.default_rng(seed)
+    author = Author(rng, TensorType((int(rng.integers(1, 4)), *rng.permutation([4, 5, 6, 8])[:2].tolist()), BIPOLAR))
+    x = author.windows(author.windows("x"))
+    author.head(getattr(author, str(rng.choice(["windows", "residual", "max_pool", "crossed", "split", "shuffle"])))(x))
+    network = Graph(tuple(author.ops))
+    return Accelerator(network, random_plan(rng, network), taps=True), rng
+
+
+def test_random_plans_have_several_pixels() -> None:
+    stages = [stage for seed in range(20) for stage in windows_and_more(seed)[0].plan.stages]
+    assert sum(stage.folding.pixels > 1 for stage in stages) >= 10
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_networks_of_windows_are_exact_and_as_planned(seed: int) -> None:
+    check(*windows_and_more(seed), "amaranth", 4)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("first", range(1000, 1160, 20))
+def test_many_networks_of_windows_are_exact(first: int, need: Callable[[str], None]) -> None:
+    need("c++")
+    designs = [windows_and_more(seed) for seed in range(first, first + 20)]
+    verilator_cpp.prepare([design for design, _ in designs])
+    for design, rng in designs:
+        check(design, rng, "verilator_cpp", 20, (Stall("random"), UNSTALLED))
+
+
+def test_a_saved_plan_keeps_the_pixels(tmp_path: Path) -> None:
     network, plan = pipeline(4, 3)
     path = tmp_path / "plan.json"
     path.write_text(plan.to_json())
@@ -136,6 +191,16 @@ def test_windows_that_cannot_be_computed_at_once(network: Graph, folding: Foldin
     )
     with says(PlanError, message):
         MatrixVector(span_of(network), folding)
+
+
+@pytest.mark.parametrize("folding", [Folding(3, 3, pixels=2), Folding(5, 5, pixels=9), Folding(5, 5, pixels=0)])
+def test_channels_that_cannot_be_computed_several_pixels_at_once(folding: Folding) -> None:
+    message = (
+        f"layer 'conv' cannot be folded {folding}: pixels must be 1, or up to those of a row where pe and simd are the "
+        "5 channels"
+    )
+    with says(PlanError, message):
+        DepthwiseConv(span_of(NETWORKS[6]), folding)
 
 
 def test_several_pixels_are_no_pipeline_s_result() -> None:
