@@ -152,7 +152,8 @@ class Beats:
     """How a tensor travels over a stream: pixel after pixel, ``lanes`` elements a beat.
 
     A map (C, H, W) goes row by row, the channels of a pixel innermost; a vector is one pixel. A pixel begins with a
-    beat of its own: its last beat is padded with zero bits.
+    beat of its own: its last beat is padded with zero bits. Or a beat carries several whole pixels: then a run of
+    pixels begins with a beat of its own, and what pads the last one may be anything.
 
     Parameters
     ----------
@@ -164,17 +165,21 @@ class Beats:
         Elements a beat.
     pixels : int
         Pixels of one sample; divides the length.
+    run : int
+        Pixels that follow each other without a gap; more than one where a beat carries several: those of a row.
     """
 
     domain: Domain
     length: int
     lanes: int
     pixels: int = 1
+    run: int = 1
 
     @staticmethod
-    def of(type: TensorType, lanes: int) -> "Beats":
-        """Layout of a tensor, whose axis 0 is its channels."""
-        return Beats(type.integers, type.length, lanes, prod(type.shape[1:]))
+    def of(type: TensorType, lanes: int, abreast: int = 1) -> "Beats":
+        """Layout of a tensor, whose axis 0 is its channels; with several pixels abreast, ``lanes`` of each of them."""
+        run = 1 if abreast == 1 else type.shape[-1]
+        return Beats(type.integers, type.length, lanes * abreast, prod(type.shape[1:]), run)
 
     @property
     def channels(self) -> int:
@@ -183,13 +188,28 @@ class Beats:
 
     @property
     def pixel_beats(self) -> int:
-        """Beats of a pixel."""
+        """Beats of a pixel that begins with one of its own."""
         return -(-self.channels // self.lanes)
+
+    @property
+    def run_length(self) -> int:
+        """Elements of a run of pixels."""
+        return self.run * self.channels
+
+    @property
+    def run_beats(self) -> int:
+        """Beats of a run."""
+        return -(-self.run_length // self.lanes)
+
+    @property
+    def runs(self) -> int:
+        """Runs of one sample."""
+        return self.pixels // self.run
 
     @property
     def count(self) -> int:
         """Beats of one sample."""
-        return self.pixels * self.pixel_beats
+        return self.runs * self.run_beats
 
     @property
     def width(self) -> int:
@@ -198,26 +218,26 @@ class Beats:
 
     @property
     def gapless(self) -> bool:
-        """Whether only a sample's last beat may be padded."""
+        """Whether only a sample's last beat may be padded, and none carries several pixels."""
         return self.pixels == 1 or self.channels % self.lanes == 0
 
     def beat(self, position: int) -> int:
         """Beat of a sample that carries the element streamed at ``position``."""
-        pixel, channel = divmod(position, self.channels)
-        return pixel * self.pixel_beats + channel // self.lanes
+        run, element = divmod(position, self.run_length)
+        return run * self.run_beats + element // self.lanes
 
     def pack(self, values: IntArray) -> list[int]:
         """Payloads of ``values`` (samples, length) in stream order: ``samples * count`` integers, lane 0 lowest."""
-        codes = self.domain.encode(np.asarray(values, np.int64).reshape(-1, self.channels))
-        padded = np.zeros((len(codes), self.pixel_beats * self.lanes), np.int64)
-        padded[:, : self.channels] = codes
+        codes = self.domain.encode(np.asarray(values, np.int64).reshape(-1, self.run_length))
+        padded = np.zeros((len(codes), self.run_beats * self.lanes), np.int64)
+        padded[:, : self.run_length] = codes
         return pack_words(padded.reshape(-1, self.lanes), self.domain.bits)
 
     def unpack(self, payloads: Iterable[int]) -> IntArray:
         """Values (samples, length) in stream order of whole samples' payloads; inverse of `pack`."""
         codes = unpack_words(list(payloads), self.lanes, self.domain.bits)
-        pixels = codes.reshape(-1, self.pixel_beats * self.lanes)[:, : self.channels]
-        return self.domain.decode(pixels.reshape(-1, self.length))
+        runs = codes.reshape(-1, self.run_beats * self.lanes)[:, : self.run_length]
+        return self.domain.decode(runs.reshape(-1, self.length))
 
 
 def pack_words(codes: IntArray, bits: int) -> list[int]:

@@ -32,22 +32,25 @@ class WindowLanes(LayerUnit):
         ``pe`` and ``simd`` are both the lanes.
     window : Window
         Where the kernel stands.
+    pixels : int
+        Neighbouring windows of a row that are computed at once; more than one only if there are lanes for all channels.
 
     Notes
     -----
-    ``interval = windows * beats of a pixel * taps``, or the beats of the map where these are more.
+    ``interval = windows * beats of a pixel * taps``, or the beats of the map where these are more; with groups of
+    windows for windows where several are computed at once.
     """
 
-    def __init__(self, span: Span, folding: Folding, window: Window):
-        self.folding = folding
-        super().__init__([Beats.of(span.input, folding.simd)], Beats.of(span.result, folding.simd))
+    def __init__(self, span: Span, folding: Folding, window: Window, pixels: int = 1):
+        self.folding, self.pixels = folding, pixels
+        super().__init__([Beats.of(span.input, folding.simd)], Beats.of(span.result, folding.simd, pixels))
         self.window, self.sizes, self.taps = window, span.input.shape[1:], prod(window.kernel)
 
     @cached_property
     def source(self) -> LineSource:
         """Where taps come from: each beat of a pixel is a convolution group."""
         parts = self.input.pixel_beats
-        return LineSource(self.input, self.sizes, self.window, parts, parts)
+        return LineSource(self.input, self.sizes, self.window, parts, parts, self.pixels)
 
     @staticmethod
     def foldings(span: Span) -> Iterator[Folding]:
@@ -99,7 +102,7 @@ class WindowLanes(LayerUnit):
 
     def _offer(self, core: Module, results: Sequence[Value], masks: bool) -> None:
         """Drive the payload with a result for each lane; with ``masks``, 0 in lanes that hold no channel."""
-        parts, used = self.output.pixel_beats, self.output.channels % self.output.lanes
+        parts, used = self.output.pixel_beats, self.output.channels % self.input.lanes
         if masks and used:
             loops = Loops(core, [parts], self.o.valid)
             loops.count(0)
@@ -111,7 +114,7 @@ class WindowLanes(LayerUnit):
     @property
     def masking(self) -> Resources:
         """Cost of the masks, where there are any."""
-        parts, used = self.output.pixel_beats, self.output.channels % self.output.lanes
+        parts, used = self.output.pixel_beats, self.output.channels % self.input.lanes
         if not used:
             return Resources()
         masks = (self.output.lanes - used) * self.output.domain.bits

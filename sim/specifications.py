@@ -40,7 +40,7 @@ class StreamSpec(wiring.Component):
     Asserted of every output: valid and payload stay until the transfer; result ``n`` is the function of sample ``n`` of
     every input, so none is wrong, lost, repeated or out of order; never more than ``bound`` cycles pass without a
     transfer while the consumers are ready and there is something to take or to give. Assumed: the producers keep the
-    rules too, and pad a sample's last beat with zeros.
+    rules too, and pad a sample's last beat with zeros; what pads one that carries several pixels may be anything.
 
     Only one sample is followed at a time, from a moment that is free: what holds for it holds for all (Wolper 1986,
     "Expressing Interesting Properties of Programs in Propositional Temporal Logic").
@@ -160,8 +160,9 @@ class StreamSpec(wiring.Component):
             m.d.sync += word.eq(now)
             words.append(now)
         padding = port.payload[(beats.length - (beats.count - 1) * beats.lanes) * beats.domain.bits :]
-        with m.If(port.valid & source.last):
-            m.d.comb += Assume(padding == 0)
+        if beats.run == 1:
+            with m.If(port.valid & source.last):
+                m.d.comb += Assume(padding == 0)
         with m.If(port.valid):
             m.d.comb += Assume(Cat(legal(beats, lane, source.part, port) for lane in range(beats.lanes)).all())
         sample, bits = Cat(words), beats.domain.bits

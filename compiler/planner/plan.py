@@ -75,6 +75,8 @@ class Folding:
         Where inputs wait: ``ebr`` or ``registers``; or ``sums``, where none does and each is added to all sums at once.
     pitch : int
         Bits that are summed between two registers; less is faster and larger. 0 is the unit's own.
+    pixels : int
+        Neighbouring windows of a row that are computed at once, with the same weights.
     """
 
     pe: int = 1
@@ -83,10 +85,12 @@ class Folding:
     weights: str = ""
     buffer: str = ""
     pitch: int = 0
+    pixels: int = 1
 
     def __str__(self) -> str:
-        choices = [self.encoding, self.weights and f"weights in {self.weights}", self.buffer and f"in {self.buffer}"]
-        text = ", ".join([f"{self.pe}x{self.simd}", *filter(None, choices)])
+        pixels = "" if self.pixels == 1 else f"{self.pixels} pixels"
+        places = [self.weights and f"weights in {self.weights}", self.buffer and f"in {self.buffer}"]
+        text = ", ".join([f"{self.pe}x{self.simd}", *filter(None, [pixels, self.encoding, *places])])
         return f"{text}, pitch {self.pitch}" if self.pitch else text
 
 
@@ -267,4 +271,5 @@ def read_pins(path: Path) -> dict[str, Pin]:
 def read_folding(values: Mapping[str, Any]) -> Folding:
     """Folding of a stage in a saved plan; raises KeyError, TypeError, ValueError or OverflowError where it is none."""
     choices = {key: str(values[key]) for key in ("encoding", "weights", "buffer") if key in values}
-    return Folding(int(values["pe"]), int(values["simd"]), **choices, pitch=int(values.get("pitch", 0)))
+    pitch, pixels = int(values.get("pitch", 0)), int(values.get("pixels", 1))
+    return Folding(int(values["pe"]), int(values["simd"]), **choices, pitch=pitch, pixels=pixels)

@@ -45,7 +45,8 @@ def bind(layer: Layer, pins: Mapping[str, Folding], units: Mapping[str, str]) ->
             f"layer '{span.name}' cannot be folded {folding}: pe must be 1 to {outputs} and simd 1 to {inputs}"
         )
     bound = [kind(span, folding) for kind in kinds]
-    fitting = [unit for unit in bound if (unit.output.lanes, unit.inputs[0].lanes) == (folding.pe, folding.simd)]
+    lanes = folding.pe * folding.pixels, folding.simd
+    fitting = [unit for unit in bound if (unit.output.lanes, unit.inputs[0].lanes) == lanes]
     if not fitting:
         names = " or ".join(kind.__name__ for kind in kinds)
         raise PlanError(f"layer '{span.name}' cannot be folded {folding}: {names} takes no such folding")
@@ -262,7 +263,7 @@ def too_large(finder: Search, goal: Goal, remedy: str) -> PlanError:
     if reached == len(intervals):
         return PlanError(
             "the given foldings leave gaps at the ends of the pipeline: simd must divide the channels of what is "
-            "streamed in, and pe those of the result"
+            "streamed in, and pe those of the result, whose pixels must be 1"
         )
     if chain is None:
         return PlanError(f"no folding reaches an interval of {interval} cycles; ask for {intervals[reached]} or more")

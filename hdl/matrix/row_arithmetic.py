@@ -47,7 +47,7 @@ class RowArithmetic:
     tiling : Tiling
         How rows are cut into groups of ``pe`` and these into beats.
     folding : Folding
-        Where weights are stored, and the sums' pitch.
+        Where weights are stored, the sums' pitch, and how many pixels the same weights meet at once.
     width : int
         Bits of the activations that a processing element takes at once.
     accumulators : Domain
@@ -158,12 +158,14 @@ class RowArithmetic:
     def products_cost(self) -> Resources:
         """Weights, products and their sums."""
         product, pitch = self.product, self.folding.pitch or PITCH
+        rows, pixels = len(self.lanes), self.folding.pixels
         if self.tiling.words > LUT_DEPTH:
-            return self.weights_cost + (product.cost + known_sum(product.shifts, pitch)[1]) * len(self.lanes)
-        table = unpack_words(self.words, len(self.lanes) * product.bits, 1).astype(bool)
-        lanes = np.arange(product.lanes)
-        inputs = lanes + np.arange(len(self.lanes))[:, None] * (product.lanes if self.apart else 0)
-        return shared_cost(product, table, self._tiled[:, self.lanes], inputs, pitch)
+            return self.weights_cost + (product.cost + known_sum(product.shifts, pitch)[1]) * (rows * pixels)
+        table = unpack_words(self.words, rows * product.bits, 1).astype(bool)
+        vectors = np.arange(pixels)[:, None] * rows + np.arange(rows) if self.apart else np.arange(pixels)[:, None]
+        inputs = np.broadcast_to(vectors, (pixels, rows)).reshape(-1, 1) * product.lanes + np.arange(product.lanes)
+        weights = np.tile(self._tiled[:, self.lanes], (1, pixels, 1))
+        return shared_cost(product, np.tile(table, pixels), weights, inputs, pitch)
 
     @property
     def _tiled(self) -> IntArray:
@@ -194,9 +196,8 @@ class RowArithmetic:
             parts.append(Resources(carry=-idle, cells=-idle))
         if self.added:
             parts.append(adder_cells(self.row.bits) * len(self.lanes))
-        if self.numbers:
-            parts.append(self.numbers.cost)
-        return Resources.total(parts)
+        rows = Resources.total(parts) * self.folding.pixels
+        return rows + self.numbers.cost if self.numbers else rows
 
     @property
     def _steady_targets(self) -> list[IntArray]:
@@ -204,9 +205,15 @@ class RowArithmetic:
         return [column for column in self.targets.T[self.lanes] if (column == column[0]).all()]
 
     def results(
-        self, m: Module, words: Value, beats: Sequence[Value], inside: Value, summed: Value, ends: Sequence[Value]
+        self,
+        m: Module,
+        words: Value,
+        beats: Sequence[Sequence[Value]],
+        inside: Sequence[Value],
+        summed: Value,
+        ends: Sequence[Value],
     ) -> list[Value]:
-        """Result of each row: its accumulator, or whether that reaches its threshold.
+        """Result of each row of each pixel: its accumulator, or whether that reaches its threshold.
 
         Parameters
         ----------
@@ -214,10 +221,10 @@ class RowArithmetic:
             Where everything goes; it stops while a result waits.
         words : Value
             What was read from `weights`.
-        beats : sequence of Value
-            Activations of each of the ``pe`` rows.
-        inside : Value
-            Whether they are no padding.
+        beats : sequence of sequence of Value
+            For each pixel the activations of each of the ``pe`` rows.
+        inside : sequence of Value
+            For each pixel whether they are no padding.
         summed : Value
             The sum of a beat is there.
         ends : sequence of Value
@@ -229,18 +236,20 @@ class RowArithmetic:
         if self.numbers:
             m.submodules.numbers = self.numbers
             m.d.comb += self.numbers.step.eq(ends[-2] if self.row.starts else ends[-1])
-        results: list[Value] = [Const(self.decided.get(k, 0), 1) for k in range(self.tiling.pe)]
-        for place, k in enumerate(self.lanes):
-            m.submodules[f"row_{k}"] = element = ProcessingElement(self.row)
-            m.d.comb += [
-                element.word.eq(words.word_select(place, self.product.bits)),
-                element.x.eq(beats[k]),
-                element.inside.eq(inside),
-                element.summed.eq(summed),
-                element.first.eq(first),
-            ]
-            number = self.numbers.data.word_select(place, self.numbers.bits) if self.numbers else Const(0)
-            results[k] = self._finished(m, element, number)
+        pe = self.tiling.pe
+        results: list[Value] = [Const(self.decided.get(k, 0), 1) for k in range(pe)] * len(beats)
+        for pixel, activations in enumerate(beats):
+            for place, k in enumerate(self.lanes):
+                m.submodules[f"row_{pixel}_{k}"] = element = ProcessingElement(self.row)
+                m.d.comb += [
+                    element.word.eq(words.word_select(place, self.product.bits)),
+                    element.x.eq(activations[k]),
+                    element.inside.eq(inside[pixel]),
+                    element.summed.eq(summed),
+                    element.first.eq(first),
+                ]
+                number = self.numbers.data.word_select(place, self.numbers.bits) if self.numbers else Const(0)
+                results[pixel * pe + k] = self._finished(m, element, number)
         return results
 
     def _finished(self, m: Module, element: ProcessingElement, number: Value) -> Value:

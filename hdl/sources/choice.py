@@ -3,6 +3,7 @@
 
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.dense import Dense
+from icepop.compiler.planner.plan import Folding
 from icepop.compiler.types import Beats
 from icepop.hdl.matrix.tiling import Tiling
 from icepop.hdl.sources.direct import Direct
@@ -24,14 +25,14 @@ def waits(op: Dense | Conv, tiling: Tiling) -> bool:
 
 
 def source_for(
-    op: Dense | Conv, sizes: tuple[int, ...], beats: Beats, tiling: Tiling, buffer: str
+    op: Dense | Conv, sizes: tuple[int, ...], beats: Beats, tiling: Tiling, folding: Folding
 ) -> VectorSource | LineSource:
-    """Source of a layer that reads a map of these sizes (none for a vector); ``buffer`` as in a folding."""
+    """Source of a layer that reads a map of these sizes (none for a vector)."""
     if isinstance(op, Conv) and windowed(op):
-        return LineSource(beats, sizes, op.window, tiling.groups * tiling.tiles, tiling.groups)
+        return LineSource(beats, sizes, op.window, tiling.groups * tiling.tiles, tiling.groups, folding.pixels)
     if tiling.tiles == 1:
         return Direct(beats)
-    if tiling.depth == 1 or buffer == "sums":
+    if tiling.depth == 1 or folding.buffer == "sums":
         return Held(beats, tiling.tiles)
-    kind = Registers if buffer == "registers" else PingPong
+    kind = Registers if folding.buffer == "registers" else PingPong
     return kind(beats, tiling.depth, tiling.tiles)

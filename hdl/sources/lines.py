@@ -21,6 +21,10 @@ from icepop.hdl.sources.window_program import LEVELS, Axis, WindowProgram, axes
 REPEAT, X, Y = (LEVELS.index(level) for level in ("repeat", "x", "y"))
 
 
+INSIDE = 3
+"""Cells that tell whether a further window's tap lies on the map."""
+
+
 class LineSource(Source):
     """The beats under each window of a map: row by row of windows, tap by tap, channels innermost.
 
@@ -40,9 +44,16 @@ class LineSource(Source):
         Readings of each window.
     conv_groups : int
         Convolution groups; divides ``groups`` and a pixel's beats.
+    abreast : int
+        Neighbouring windows of a row that are read at once, each from a copy of the buffer: a block memory has one
+        port to read. Where they do not divide a row, what comes for those beyond its end may be anything.
 
     Members
     -------
+    data : Out(abreast * beats.width)
+        A beat for each window, the first one's least significant.
+    inside : Out(abreast)
+        Whether each lies on the map.
     ends : Out(1)
         The beat that can be taken is the last one of its reading.
 
@@ -54,7 +65,8 @@ class LineSource(Source):
     Notes
     -----
     The buffer is a ring over the stream of beats, a power of two deep, so that a beat's address is its number in the
-    stream. An address register runs through the taps and adds a constant for each loop that turns. One counter knows
+    stream; in the copy for a further window its address is as much less as that window is ahead, so that one address
+    reads all. An address register runs through the taps and adds a constant for each loop that turns. One counter knows
     how many pixels have come beyond those that the window waits for: negative, and the window has to wait; full, and
     the stream has to. The buffer frees with each window what lies `WindowProgram.reach` behind what it waits for.
 
@@ -62,11 +74,17 @@ class LineSource(Source):
     """
 
     def __init__(
-        self, beats: Beats, sizes: Sequence[int], window: Window, groups: int = 1, conv_groups: int = 1
+        self,
+        beats: Beats,
+        sizes: Sequence[int],
+        window: Window,
+        groups: int = 1,
+        conv_groups: int = 1,
+        abreast: int = 1,
     ) -> None:
         if groups % conv_groups:
             raise ValueError(f"readings must be dealt out evenly to {conv_groups} convolution groups, not {groups}")
-        rows, columns = axes(window, sizes)
+        rows, columns = axes(window, sizes, abreast)
         self.program = WindowProgram(beats, rows, columns, groups // conv_groups, conv_groups)
         pixels = self.program.reach + self.program.slack
         depths = [1 << ceil_log2(more * beats.pixel_beats) for more in (pixels, pixels + columns.size)]
@@ -74,7 +92,8 @@ class LineSource(Source):
         # a row more, for a producer that is fast at times, where it takes no more block memory
         choice = costs[0].ebr == costs[1].ebr
         self.depth, self.memory = depths[choice], costs[choice]
-        super().__init__(beats, {"ends": Out(1)})
+        members = {"data": Out(abreast * beats.width), "inside": Out(abreast, init=(1 << abreast) - 1), "ends": Out(1)}
+        super().__init__(beats, members)
 
     @cached_property
     def ahead(self) -> int:
@@ -87,13 +106,13 @@ class LineSource(Source):
     def count(self) -> Signal:
         """Pixels that have come beyond those that the window needs."""
         program = self.program
-        least = max(program.columns.stride, program.line_jump, program.sample_jump, int(program.needs[0]))
+        least = max(program.columns.step, program.line_jump, program.sample_jump, int(program.needs[0]))
         bits = max(bits_for(-least, True), 1 + bits_for(self.ahead))
         return Signal(bits, init=-int(program.needs[0]) % (1 << bits))
 
     @cached_property
     def inlet(self) -> Inlet:
-        """A step is one reading of a window.
+        """A step is one reading of a window, or of a group of them.
 
         Beats are taken as far as `ahead` pixels beyond those the window waits for, so the last reading of a window
         frees as many places as the next one needs more, whatever of the map is held behind.
@@ -109,27 +128,28 @@ class LineSource(Source):
 
     @cached_property
     def cost(self) -> Resources:
-        """Memory; both addresses, of which the read one has constants to choose from; loops; the count of pixels."""
-        program = self.program
+        """Memories; all addresses, of which the read one has constants to choose from; loops; the count of pixels."""
+        program, copies = self.program, self.program.columns.abreast
         address, count = ceil_log2(self.depth), len(self.count)
-        adders = 2 * address + count
+        adders = (copies + 1) * address + count
         choices = address + count + 9
         for level, turns in enumerate(program.counts):
             axis = {X: program.columns, Y: program.rows}.get(level)
             if axis is not None and axis.padded:
                 adders += bits_for(axis.last)
-                choices += 6
+                choices += 6 + INSIDE * (axis.abreast - 1)
             elif turns > 1:
                 choices += ceil_log2(turns) + 1 + (turns > 4)
         flip_flops = adders + sum(ceil_log2(turns) for turns in program.counts[:5])
-        return self.memory + Resources(adders + choices, flip_flops, adders, adders + choices)
+        return self.memory * copies + Resources(adders + choices, flip_flops, adders, adders + choices)
 
     def elaborate(self, platform: object) -> Module:
         """Ring buffer, the loops that read it, and what is known of the pixels."""
         m = Module()
-        program, ram, pixel = self.program, Ram(self.beats.width, self.depth), Signal()
-        m.submodules.ram = ram
-        self._write(m, ram, pixel)
+        program, pixel = self.program, Signal()
+        copies = [Ram(self.beats.width, self.depth) for _ in range(program.columns.abreast)]
+        m.submodules += copies
+        self._write(m, copies, pixel)
         loops = Loops(m, program.counts, self.take, foreseen=X)
         for level in range(5):
             loops.count(level)
@@ -138,31 +158,34 @@ class LineSource(Source):
         self._wait(m, loops, x, y, pixel)
         address = loops.follow(program.address_strides, ceil_log2(self.depth), program.origin)
         m.d.comb += [
-            ram.address.eq(address),
-            ram.en.eq(self.take),
-            self.data.eq(ram.data),
+            self.data.eq(Cat(ram.data for ram in copies)),
             self.ends.eq(Cat(loops.lasts[:REPEAT]).all()),
+            *(ram.address.eq(address) for ram in copies),
+            *(ram.en.eq(self.take) for ram in copies),
         ]
         if program.columns.padded or program.rows.padded:
+            columns = Cat(on_map(x, program.columns, k) for k in range(len(copies)))
             with m.If(self.take):
-                m.d.sync += self.inside.eq(on_map(x, program.columns) & on_map(y, program.rows))
+                m.d.sync += self.inside.eq(Mux(on_map(y, program.rows), columns, 0))
         return m
 
-    def _write(self, m: Module, ram: Ram, pixel: Signal) -> None:
+    def _write(self, m: Module, copies: Sequence[Ram], pixel: Signal) -> None:
         """Write beats one after the other; ``pixel`` is high when one is complete."""
-        count = self.beats.pixel_beats
+        count, bits = self.beats.pixel_beats, ceil_log2(self.depth)
         taken = Signal()
-        address = Signal(ceil_log2(self.depth))
-        m.d.comb += [
-            taken.eq(self.i.valid & self.i.ready),
-            ram.write_address.eq(address),
-            ram.write_data.eq(self.i.payload),
-            ram.write_en.eq(taken),
-        ]
-        with m.If(taken):
-            m.d.sync += address.eq(address + 1)
+        behind = [k * self.program.neighbour for k in range(len(copies))]
+        addresses = [Signal(bits, name=f"write_{k}", init=-far % (1 << bits)) for k, far in enumerate(behind)]
+        m.d.comb += taken.eq(self.i.valid & self.i.ready)
+        for ram, address in zip(copies, addresses, strict=True):
+            m.d.comb += [
+                ram.write_address.eq(address),
+                ram.write_data.eq(self.i.payload),
+                ram.write_en.eq(taken),
+            ]
+            with m.If(taken):
+                m.d.sync += address.eq(address + 1)
         if count & (count - 1) == 0:
-            m.d.comb += pixel.eq(taken & address[: ceil_log2(count)].all())
+            m.d.comb += pixel.eq(taken & addresses[0][: ceil_log2(count)].all())
         else:
             writing = Loops(m, [count], taken)
             writing.count(0)
@@ -181,7 +204,7 @@ class LineSource(Source):
     def _wait(self, m: Module, loops: Loops, x: Value, y: Value, pixel: Signal) -> None:
         """Count the pixels that have come beyond those that the window needs."""
         program = self.program
-        jumps = (program.columns.stride, program.line_jump, program.sample_jump)
+        jumps = (program.columns.step, program.line_jump, program.sample_jump)
         count, bits = self.count, len(self.count)
         column, line, sample = (Const(-jump % (1 << bits), bits) for jump in jumps)
         more_columns = ~(passed(x, program.columns) | passed(y, program.rows, 1))
@@ -194,15 +217,16 @@ class LineSource(Source):
         m.d.comb += [self.valid.eq(~count[-1]), self.i.ready.eq(count[-1] | ~at_least(count[:-1], self.ahead))]
 
 
-def on_map(position: Value, axis: Axis) -> Value:
-    """Whether a position lies on the map."""
+def on_map(position: Value, axis: Axis, window: int = 0) -> Value:
+    """Whether a window's tap lies on the map, by the position of the first window's."""
     if not axis.padded:
         return Const(1)
-    return at_least(position, axis.before) & ~at_least(position, axis.before + axis.size)
+    first = axis.before - window * axis.stride
+    return at_least(position, max(0, first)) & ~at_least(position, max(0, first + axis.size))
 
 
-def passed(position: Value, axis: Axis, windows: int = 0) -> Value:
-    """Whether ``windows`` or more have passed since the last one whose successor needs more pixels, by its last tap."""
+def passed(position: Value, axis: Axis, groups: int = 0) -> Value:
+    """Whether ``groups`` or more have passed since the last one whose successor needs more pixels, by its last tap."""
     if axis.growing == axis.count - 1:
         return Const(0)
-    return at_least(position, (axis.growing + windows) * axis.stride + axis.extent - 1)
+    return at_least(position, (axis.growing + groups) * axis.step + axis.extent - 1)

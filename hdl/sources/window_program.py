@@ -1,7 +1,7 @@
 """`WindowProgram`: the beats of a map that windows read, in order, as loops and as counts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
@@ -17,7 +17,9 @@ LEVELS = ("beat", "column", "row", "repeat", "group", "x", "y")
 
 @dataclass(frozen=True)
 class Axis:
-    """Windows along one axis of a map.
+    """Windows along one axis of a map, in groups that are read at once.
+
+    Windows that the last group lacks are there, but idle: whatever they would read beyond the map is not waited for.
 
     Parameters
     ----------
@@ -25,6 +27,8 @@ class Axis:
         Pixels of the map.
     kernel, stride, before, after, dilation : int
         As in `Window`.
+    abreast : int
+        Windows of a group.
     """
 
     size: int
@@ -33,57 +37,74 @@ class Axis:
     before: int = 0
     after: int = 0
     dilation: int = 1
+    abreast: int = 1
 
     @property
     def extent(self) -> int:
-        """Pixels from the first to the last tap."""
+        """Pixels from a window's first to its last tap."""
         return (self.kernel - 1) * self.dilation + 1
 
     @property
-    def count(self) -> int:
+    def windows(self) -> int:
         """Windows."""
         return (self.before + self.size + self.after - self.extent) // self.stride + 1
 
     @property
+    def count(self) -> int:
+        """Groups of windows."""
+        return -(-self.windows // self.abreast)
+
+    @property
+    def step(self) -> int:
+        """Pixels from a group to the next."""
+        return self.abreast * self.stride
+
+    @property
+    def ahead(self) -> int:
+        """Pixels from a group's first window to its last."""
+        return (self.abreast - 1) * self.stride
+
+    @property
     def last(self) -> int:
-        """Position of the last window's last tap, counted from the padding's first pixel."""
-        return (self.count - 1) * self.stride + self.extent - 1
+        """Position of the last tap of the last group's first window, counted from the padding's first pixel."""
+        return (self.count - 1) * self.step + self.extent - 1
 
     @property
     def padded(self) -> bool:
-        """Whether a tap lies outside the map."""
-        return self.before > 0 or self.last >= self.size
+        """Whether a tap lies outside the map, be it an idle window's."""
+        return self.before > 0 or self.last + self.ahead >= self.size
 
     @cached_property
     def first(self) -> int:
-        """Pixels that must have come for the first window.
+        """Pixels that must have come for the first group.
 
-        At least 1, and so many that a whole number of strides leads to the map's end where the windows go beyond it.
+        At least 1, and so many that a whole number of steps leads to the map's end where the windows go beyond it.
         """
-        needed = max(1, self.extent - self.before)
-        if needed + (self.count - 1) * self.stride <= self.size:
+        needed = max(1, self.extent + self.ahead - self.before)
+        if needed + (self.count - 1) * self.step <= self.size:
             return needed
-        return needed + (self.size - needed) % self.stride if needed < self.size else self.size
+        return needed + (self.size - needed) % self.step if needed < self.size else self.size
 
     @property
     def growing(self) -> int:
-        """Windows whose successor needs a stride more; those after them need nothing more."""
-        return min(self.count - 1, (self.size - self.first) // self.stride)
+        """Groups whose successor needs a step more; those after them need nothing more."""
+        return min(self.count - 1, (self.size - self.first) // self.step)
 
     @cached_property
     def needs(self) -> Counts:
-        """Pixels that must have come for each window, (count,)."""
-        return self.first + self.stride * np.minimum(np.arange(self.count), self.growing)
+        """Pixels that must have come for each group, (count,)."""
+        return self.first + self.step * np.minimum(np.arange(self.count), self.growing)
 
     @cached_property
     def starts(self) -> Counts:
-        """First pixel of the map that each window reads, (count,); the map's size where it reads none."""
-        taps = self.stride * np.arange(self.count)[:, None] + self.dilation * np.arange(self.kernel) - self.before
+        """First pixel of the map that each group reads, (count,); the map's size where it reads none."""
+        windows = self.stride * np.arange(self.count * self.abreast) - self.before
+        taps = (windows[:, None] + self.dilation * np.arange(self.kernel)).reshape(self.count, -1)
         return np.where((taps >= 0) & (taps < self.size), taps, self.size).min(axis=1)
 
 
-def axes(window: Window, sizes: Sequence[int]) -> tuple[Axis, Axis]:
-    """Rows and columns; a map of one axis is one row.
+def axes(window: Window, sizes: Sequence[int], abreast: int = 1) -> tuple[Axis, Axis]:
+    """Rows and columns, of which so many are read at once; a map of one axis is one row.
 
     Raises
     ------
@@ -94,12 +115,15 @@ def axes(window: Window, sizes: Sequence[int]) -> tuple[Axis, Axis]:
         raise ValueError(f"windows must stand on maps of 1 or 2 axes, not {len(sizes)}: {tuple(sizes)}")
     parts = (window.kernel, window.stride, window.before, window.after, window.dilation)
     found = [Axis(*numbers) for numbers in zip(sizes, *parts, strict=True)]
-    return (found[0], found[1]) if len(found) == 2 else (Axis(1), found[0])
+    columns = replace(found[-1], abreast=abreast)
+    return (found[0], columns) if len(found) == 2 else (Axis(1), columns)
 
 
 @dataclass(frozen=True)
 class WindowProgram:
     """What windows read from a raster of beats: seven nested loops, `LEVELS`, inner to outer.
+
+    Of windows that are read at once it says what the first one reads; a group of them counts as one window.
 
     Parameters
     ----------
@@ -153,17 +177,22 @@ class WindowProgram:
         pixel, line = self.beats.pixel_beats, self.beats.pixel_beats * self.columns.size
         x, y = self.columns, self.rows
         taps = (1, x.dilation * pixel, y.dilation * line)
-        return (*taps, 0, self.counts[0], x.stride * pixel, y.stride * line, self.beats.count)
+        return (*taps, 0, self.counts[0], x.step * pixel, y.step * line, self.beats.count)
+
+    @property
+    def neighbour(self) -> int:
+        """How far it is to what the next window of a group reads."""
+        return self.columns.stride * self.beats.pixel_beats
 
     @property
     def column_strides(self) -> tuple[int, ...]:
         """How far it is in columns."""
-        return (0, self.columns.dilation, 0, 0, 0, self.columns.stride, 0, 0)
+        return (0, self.columns.dilation, 0, 0, 0, self.columns.step, 0, 0)
 
     @property
     def row_strides(self) -> tuple[int, ...]:
         """How far it is in rows."""
-        return (0, 0, self.rows.dilation, 0, 0, 0, self.rows.stride, 0)
+        return (0, 0, self.rows.dilation, 0, 0, 0, self.rows.step, 0)
 
     @cached_property
     def needs(self) -> Counts:
@@ -176,7 +205,7 @@ class WindowProgram:
     @property
     def line_jump(self) -> int:
         """Pixels that the first window of the next row needs more than the last one of this row."""
-        return self.rows.stride * self.columns.size + self.columns.first - int(self.columns.needs[-1])
+        return self.rows.step * self.columns.size + self.columns.first - int(self.columns.needs[-1])
 
     @property
     def sample_jump(self) -> int:

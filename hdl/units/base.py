@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from math import prod
 
 from amaranth import unsigned
 from amaranth.lib import stream
@@ -93,6 +94,19 @@ def parallelisms(size: int) -> list[int]:
     More lanes for the same beats would only be padded.
     """
     return sorted({-(-size // beats) for beats in range(1, size + 1)})
+
+
+def abreast(span: Span, cycles: int, lanes: int, most: int) -> list[int]:
+    """Numbers of neighbouring windows of a row worth computing at once, of so many cycles each, and the one alone.
+
+    More raise the rate as long as the input, a beat of so many lanes a cycle, and the output, a pixel a cycle, allow.
+    """
+    *rows, columns = span.result.shape[1:] or (1,)
+    inputs, found = Beats.of(span.input, lanes).count, [1]
+    for count in parallelisms(columns)[1:]:
+        if count <= min(cycles, most) and prod(rows) * -(-columns // found[-1]) * cycles > inputs:
+            found.append(count)
+    return found
 
 
 def adder_cells(bits: int) -> Resources:

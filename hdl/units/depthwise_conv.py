@@ -3,9 +3,11 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
+from itertools import product
 
 from amaranth import Module, Value
 
+from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.types import Domain
@@ -16,7 +18,7 @@ from icepop.hdl.pipeline import delayed
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.registry import matching
 from icepop.hdl.sources.loops import Loops
-from icepop.hdl.units.base import counter_cells, lone_registers, parallelisms, registered_cells
+from icepop.hdl.units.base import abreast, counter_cells, lone_registers, parallelisms, registered_cells
 from icepop.hdl.window_lanes import WindowLanes, on_maps
 
 
@@ -30,19 +32,25 @@ class DepthwiseConv(WindowLanes):
     span : Span
         The convolution, alone or with a `Threshold` of one level whose signs are all +1.
     folding : Folding
-        ``pe`` and ``simd`` are both the lanes.
+        ``pe`` and ``simd`` are both the lanes. Where there is one for each channel, weights may serve several
+        ``pixels``: neighbouring windows of a row.
 
     Raises
     ------
     PlanError
-        The folding's encoding cannot hold the weights.
+        The folding's encoding cannot hold the weights, or windows cannot be computed several at once.
     """
 
     def __init__(self, span: Span, folding: Folding):
         op = span.ops[0]
         if not isinstance(op, Conv):
             raise TypeError(f"DepthwiseConv takes a Conv, not {type(op).__name__}")
-        super().__init__(span, folding, op.window)
+        super().__init__(span, folding, op.window, folding.pixels)
+        if folding.pixels not in self.several(span, folding.simd):
+            raise PlanError(
+                f"layer '{op.name}' cannot be folded {folding}: pixels must be 1, or up to those of a row where pe and "
+                f"simd are the {len(op.weights)} channels"
+            )
         self.op, self.span, self.domain = op, span, span.input.integers
         self.tiling = Tiling(1, len(op.weights), self.taps, 1, folding.simd, 1)
 
@@ -65,9 +73,15 @@ class DepthwiseConv(WindowLanes):
         names = [product.name for product in worthwhile(products(op, span.input.integers))]
         for lanes in parallelisms(span.input.shape[0]):
             tiling = Tiling(1, len(op.weights), op.weights[0].size, 1, lanes, 1)
-            for encoding in names:
-                for weights in weight_places(tiling):
-                    yield Folding(lanes, lanes, encoding, weights)
+            pixels = abreast(span, op.weights[0].size, lanes, DepthwiseConv.several(span, lanes)[-1])
+            for encoding, weights in product(names, weight_places(tiling)):
+                yield from (Folding(lanes, lanes, encoding, weights, pixels=count) for count in pixels)
+
+    @staticmethod
+    def several(span: Span, lanes: int) -> range:
+        """Numbers of windows that can be computed at once."""
+        channels, *_, columns = span.result.shape
+        return range(1, 1 + (columns if lanes == channels else 1))
 
     @cached_property
     def arithmetic(self) -> RowArithmetic:
@@ -99,7 +113,11 @@ class DepthwiseConv(WindowLanes):
         latency = arithmetic.row.latency
         summed = delayed(core, taken, latency - 1)[-1]
         ended = delayed(core, ends, self.latency - 1)
-        beats = [source.data.word_select(lane, self.domain.bits) for lane in range(self.folding.simd)]
+        lanes = range(self.folding.simd)
+        beats = [
+            [source.data.word_select(pixel * len(lanes) + lane, self.domain.bits) for lane in lanes]
+            for pixel in range(self.pixels)
+        ]
         results = arithmetic.results(core, weights.data, beats, source.inside, summed, ended[:latency])
         core.d.comb += self.o.valid.eq(ended[-1])
         self._offer(core, results, not arithmetic.target_bits)

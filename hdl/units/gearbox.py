@@ -86,14 +86,14 @@ class Pack(StreamUnit):
 
 
 class Unpack(StreamUnit):
-    """Fewer lanes: one beat becomes ``ratio = input.lanes / lanes``, the padding of a pixel's last one dropped.
+    """Fewer lanes: one beat becomes ``ratio = input.lanes / lanes``, what pads a pixel's or a run's last one dropped.
 
     Parameters
     ----------
     input : Beats
         Layout of the incoming stream.
     lanes : int
-        Lanes of the outgoing one, a divisor.
+        Lanes of the outgoing one, a divisor; of beats that carry several pixels, a divisor of a pixel's channels.
 
     Notes
     -----
@@ -101,22 +101,23 @@ class Unpack(StreamUnit):
     """
 
     def __init__(self, input: Beats, lanes: int):
-        super().__init__([input], replace(input, lanes=lanes))
+        super().__init__([input], replace(input, lanes=lanes, run=1))
         self.ratio = ratio = input.lanes // lanes
-        self.rest = self.output.pixel_beats - (input.pixel_beats - 1) * ratio
+        self.parts = self.output.count // input.runs
+        self.rest = self.parts - (input.run_beats - 1) * ratio
 
     @cached_property
     def timing(self) -> Timing:
         """A part a cycle; the first part of a beat takes it."""
-        part = np.arange(self.output.pixel_beats)
-        beats = part // self.ratio + 1 + self.input.pixel_beats * np.arange(self.input.pixels)[:, None]
+        part = np.arange(self.parts)
+        beats = part // self.ratio + 1 + self.input.run_beats * np.arange(self.input.runs)[:, None]
         count = self.output.count
         return Timing((Inlet(beats.reshape(-1)),), np.ones(count, np.int64), np.ones(count, bool), 1)
 
     @cached_property
     def cost(self) -> Resources:
         """The shift register, which loads and shifts, and its counters."""
-        counter = self.ratio.bit_length() + (self.input.pixel_beats.bit_length() if self.rest < self.ratio else 0)
+        counter = self.ratio.bit_length() + (self.input.run_beats.bit_length() if self.rest < self.ratio else 0)
         return registered_cells(self.input.width + counter + 4)
 
     def elaborate(self, platform: object) -> Module:
@@ -141,19 +142,22 @@ class Unpack(StreamUnit):
         return m
 
     def _in_final_beat(self, m: Module, last: Signal) -> Value:
-        """Whether the beat held is a pixel's last."""
-        if self.input.pixel_beats == 1:
+        """Whether the beat held is the last one of a pixel, or of a run of pixels."""
+        if self.input.run_beats == 1:
             return Const(1)
-        beat = Signal(range(self.input.pixel_beats))
-        final = beat == self.input.pixel_beats - 1
+        beat = Signal(range(self.input.run_beats))
+        final = beat == self.input.run_beats - 1
         with m.If(self.o.valid & self.o.ready & last):
             m.d.sync += beat.eq(Mux(final, 0, beat + 1))
         return final
 
 
 def gearboxes(source: Beats, lanes: int) -> list[StreamUnit]:
-    """Units that bring a stream to ``lanes`` lanes: none, one, or two by way of the greatest common divisor."""
-    common = gcd(source.lanes, lanes)
+    """Units that bring a stream to ``lanes`` lanes: none, one, or two by way of the greatest common divisor.
+
+    A beat that carries several pixels comes apart into parts of one.
+    """
+    common = gcd(source.lanes if source.run == 1 else source.channels, lanes)
     chain: list[StreamUnit] = []
     if common < source.lanes:
         chain.append(Unpack(source, common))

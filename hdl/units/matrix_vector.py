@@ -21,10 +21,18 @@ from icepop.hdl.matrix.row_arithmetic import RowArithmetic, single, weight_place
 from icepop.hdl.matrix.sequencer import ColumnSequencer, Sequencer, sequencer_cost
 from icepop.hdl.matrix.tiling import Tiling
 from icepop.hdl.pipeline import delayed
-from icepop.hdl.sources.choice import source_for, waits
+from icepop.hdl.sources.choice import source_for, waits, windowed
 from icepop.hdl.sources.lines import LineSource
 from icepop.hdl.sources.vector import VectorSource
-from icepop.hdl.units.base import LayerUnit, counter_cells, lone_registers, look_ups, parallelisms, registered_cells
+from icepop.hdl.units.base import (
+    LayerUnit,
+    abreast,
+    counter_cells,
+    lone_registers,
+    look_ups,
+    parallelisms,
+    registered_cells,
+)
 
 MAX_PRODUCTS = 1024
 """Largest ``pe * simd`` that is planned: twice what all memories of a UP5K can feed."""
@@ -45,6 +53,10 @@ class MatrixVector(LayerUnit):
     next beat comes. Then no input waits in a memory, but every row has an accumulator. Of products of signs an
     accumulator is XNOR-popcount (XNOR-Net, Rastegari et al. 2016).
 
+    Of a convolution whose rows are all computed at once, and that has no groups, a weight may serve ``pixels``
+    neighbouring windows of a row. A beat then carries as many pixels; where they do not divide a row, its last beat is
+    partly idle.
+
     Parameters
     ----------
     span : Span
@@ -55,17 +67,18 @@ class MatrixVector(LayerUnit):
     Raises
     ------
     PlanError
-        The folding has more lanes than the layer or divides no group evenly, its encoding cannot hold the weights, or
-        inputs cannot be held still.
+        The folding has more lanes than the layer or divides no group evenly, its encoding cannot hold the weights,
+        inputs cannot be held still, or windows cannot be computed several at once.
 
     Notes
     -----
-    ``interval = pixels * groups of pe rows * beats of a row``.
+    ``interval = windows * groups of pe rows * beats of a row``, with groups of windows for windows where several are
+    computed at once.
     """
 
     def __init__(self, span: Span, folding: Folding):
         self.op, self.span, self.folding, self.type = linear(span.ops[0]), span, folding, span.input
-        super().__init__([Beats.of(span.input, folding.simd)], Beats.of(span.result, folding.pe))
+        super().__init__([Beats.of(span.input, folding.simd)], Beats.of(span.result, folding.pe, folding.pixels))
         self.tiling = tiling = Tiling.of(self.op, span.input.shape, folding.pe, folding.simd)
         if tiling.pe > tiling.rows or tiling.simd > tiling.channels:
             raise PlanError(
@@ -76,6 +89,11 @@ class MatrixVector(LayerUnit):
             raise PlanError(
                 f"layer '{self.op.name}' cannot be folded {folding}: pe must divide the {tiling.rows} rows and simd "
                 f"the {tiling.channels} channels of a group"
+            )
+        if folding.pixels not in self.several(span, tiling):
+            raise PlanError(
+                f"layer '{self.op.name}' cannot be folded {folding}: pixels must be 1, or up to those of a row where "
+                f"a convolution with windows and without groups computes all of its {tiling.rows} rows at once"
             )
         self.turning = folding.buffer == "sums"
         if self.turning and not (waits(self.op, tiling) and tiling.groups == 1):
@@ -109,13 +127,21 @@ class MatrixVector(LayerUnit):
                 buffers = ("ebr", "registers") if small and waits(op, tiling) else ("",)
                 if waits(op, tiling) and not small and tiling.tiles <= MAX_TURNS:
                     buffers = ("", "sums") if tiling.groups == 1 else ("",)
+                most = min(MAX_PRODUCTS // (pe * simd), MatrixVector.several(span, tiling)[-1])
+                pixels = abreast(span, tiling.depth, simd, most)
                 for choice in product(encodings, weight_places(tiling), buffers):
-                    yield Folding(pe, simd, *choice)
+                    yield from (Folding(pe, simd, *choice, pixels=count) for count in pixels)
+
+    @staticmethod
+    def several(span: Span, tiling: Tiling) -> range:
+        """Numbers of windows that can be computed at once."""
+        alone = not windowed(linear(span.ops[0])) or tiling.groups > 1 or tiling.pe < tiling.rows
+        return range(1, 2 if alone else span.result.shape[-1] + 1)
 
     @cached_property
     def source(self) -> VectorSource | LineSource:
         """Where beats come from."""
-        return source_for(self.op, self.type.shape[1:], self.input, self.tiling, self.folding.buffer)
+        return source_for(self.op, self.type.shape[1:], self.input, self.tiling, self.folding)
 
     @cached_property
     def arithmetic(self) -> RowArithmetic:
@@ -176,7 +202,8 @@ class MatrixVector(LayerUnit):
         latency = arithmetic.row.latency
         summed = delayed(core, take, latency)[-1]
         ends = delayed(core, take & row_ends, arithmetic.latency)
-        beats = [source.data] * self.folding.pe
+        windows = [source.data.word_select(k, self.input.width) for k in range(self.folding.pixels)]
+        beats = [[data] * self.folding.pe for data in windows]
         results = arithmetic.results(core, weights.data, beats, source.inside, summed, ends[: 1 + latency])
         m.d.comb += [self.o.valid.eq(ends[-1]), self.o.payload.eq(self._hidden(core, Cat(results), ends[-1]))]
         m.submodules.core = EnableInserter(advance)(core)

@@ -78,6 +78,7 @@ OTHERS: dict[str, tuple[Callable[[], wiring.Component], Function]] = {
     "pack with padding": (lambda: Pack(Beats(TWO_BITS, 5, 1), 2), same),
     "unpack": (lambda: Unpack(Beats(TWO_BITS, 4, 2), 1), same),
     "unpack with padding": (lambda: Unpack(Beats(TWO_BITS, 5, 2), 1), same),
+    "unpack of several pixels": (lambda: Unpack(Beats(TWO_BITS, 6, 4, 3, 3), 2), same),
     "fork": (lambda: Fork(Beats(Domain(0, 1), 3, 1), (1, 3)), twice),
     "fork, FIFO in EBR": (lambda: in_ebr(Fork(Beats(Domain(0, 1), 3, 1), (3,))), same),
     "join": (lambda: Join(Beats(TWO_BITS, 3, 1)), interleaved),

@@ -2,20 +2,18 @@
 
 import numpy as np
 import pytest
-from alone import Alone
-from layers import BIPOLAR, POINT, SIGNED, SMALL, TERNARY, conv, dense
+from alone import STALLS, Alone
+from layers import BIPOLAR, POINT, SIGNED, SMALL, TERNARY, conv, dense, span_of
 from maps import window
 from messages import says
 
 from icepop.boards.synthesis import synthesize
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
-from icepop.compiler.planner.plan import Folding, Span
+from icepop.compiler.planner.plan import Folding
 from icepop.hdl.units.matrix_vector import MatrixVector
-from icepop.sim.bench import Stall
 from icepop.sim.prove import simulate
 
-STALLS = (Stall("none"), Stall("random"), Stall("bursts"))
 NETWORKS = [
     dense(17, (33,), BIPOLAR, BIPOLAR, BIPOLAR),
     dense(7, (12,), SIGNED, SMALL, BIPOLAR),
@@ -25,11 +23,6 @@ NETWORKS = [
     conv(8, (6, 2, 3), SIGNED, TERNARY, POINT),
 ]
 FOLDINGS = [Folding(pe, simd, buffer="sums") for pe, simd in ((3, 2), (5, 4), (2, 3), (1, 1))]
-
-
-def span_of(graph: Graph) -> Span:
-    ops = graph.ops[1:]
-    return Span(ops, (graph.types[graph.input.name],), tuple(graph.types[op.name] for op in ops))
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -4,7 +4,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from alone import Alone
+from alone import STALLS, Alone
 from branched import WIRED, branched
 from layers import LAYERS
 from lut_networks import VOTES
@@ -24,12 +24,10 @@ from icepop.compiler.types import TensorType
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.base import LayerUnit
 from icepop.hdl.units.registry import layer_units, unit_library
-from icepop.sim.bench import Stall
 from icepop.sim.prove import simulate
 
 UNBOUNDED = Resources(cells=10**9, ebr=10**9)
 KINDS = {kind.__name__: kind for kind in layer_units()}
-STALLS = (Stall("none"), Stall("random"), Stall("bursts"))
 
 POOL = [
     *(

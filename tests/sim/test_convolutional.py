@@ -54,6 +54,7 @@ def test_networks_are_exact_and_as_planned(name, accelerators):
 def test_the_four_have_all_kinds_of_layers(accelerators):
     units = {name: {stage.unit for stage in design.plan.stages} for name, design in accelerators.items()}
     assert units["cnv"] >= {"MatrixVector", "RasterPool", "MultiplyAddShift", "ArgmaxScan"}
+    assert {stage.folding.pixels for stage in accelerators["cnv"].plan.stages} > {1, 2}
     assert units["squeezenet"] >= {"Fork", "ConcatStreams", "RasterPool"}
     assert units["shufflenet"] >= {"Fork", "DepthwiseConv", "Shuffle", "AddStreams"}
     assert units["resnet"] >= {"Fork", "AddStreams", "AffineScores"}

@@ -11,6 +11,10 @@ from icepop.compiler.planner.plan import Span
 from icepop.compiler.planner.schedule import Schedule, schedule
 from icepop.hdl.accelerator import Tap
 from icepop.hdl.units.base import StreamUnit
+from icepop.sim.bench import Stall
+
+STALLS = (Stall("none"), Stall("random"), Stall("bursts"))
+"""Runs of which all are exact, and the first is as planned."""
 
 
 class Alone(wiring.Component):

@@ -77,6 +77,13 @@ class Author:
         weights = self.weights(groups * self.pick(1, 2, 3), channels // groups, *window.kernel)
         return self.quantized(self.add(Conv, x, weights=weights, window=window, groups=groups))
 
+    def windows(self, x: str) -> str:
+        """Full convolution of windows, and a quantizer."""
+        channels, *sizes = self.types[x].shape
+        window = self.window(sizes, self.pick(2, 3), True)
+        weights = self.weights(self.pick(1, 2, 3), channels, *window.kernel)
+        return self.quantized(self.add(Conv, x, weights=weights, window=window))
+
     def max_pool(self, x: str) -> str:
         """Largest of each window."""
         channels, *sizes = self.types[x].shape
@@ -141,7 +148,7 @@ class Author:
         return np.arange(type.length).reshape(type.shape)
 
 
-BLOCKS = ("conv", "max_pool", "sum_pool", "residual", "fire", "stacked", "crossed", "split", "shuffle")
+BLOCKS = ("conv", "windows", "max_pool", "sum_pool", "residual", "fire", "stacked", "crossed", "split", "shuffle")
 WIRED = ("crossed", "split", "shuffle")
 """Blocks without weights, thresholds or windows."""
 

@@ -14,7 +14,7 @@ def convolution(graph: Graph, stage: Stage) -> Conv | None:
 
 
 def efficiency(graph: Graph, stage: Stage) -> float:
-    """Products that a convolution takes a cycle over those it could take: lanes out times lanes in.
+    """Products that a convolution takes a cycle over those it could take: lanes out times lanes in times pixels.
 
     Every output pixel counts in full: what a window does beyond the border takes its cycles too.
     """
@@ -22,14 +22,14 @@ def efficiency(graph: Graph, stage: Stage) -> float:
     if op is None:
         raise ValueError(f"stage '{stage.name}' must be a convolution")
     pixels = int(np.prod(graph.types[op.name].shape[1:]))
-    lanes = stage.folding.pe * (1 if stage.unit == "DepthwiseConv" else stage.folding.simd)
+    lanes = stage.folding.pixels * stage.folding.pe * (1 if stage.unit == "DepthwiseConv" else stage.folding.simd)
     return pixels * op.weights.size / (stage.interval * lanes)
 
 
 def even(graph: Graph, stage: Stage) -> bool:
-    """Whether a stage is a convolution whose lanes divide its channels, so that all of them have something to do."""
+    """Whether a stage is a convolution whose lanes divide its channels and whose pixels divide a row: none is idle."""
     op = convolution(graph, stage)
-    if op is None:
+    if op is None or graph.types[op.name].shape[-1] % stage.folding.pixels:
         return False
     rows, channels = len(op.weights) // op.groups, op.weights.shape[1]
     if stage.unit == "DepthwiseConv":

@@ -11,6 +11,7 @@ from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.ops.window import Window
+from icepop.compiler.planner.plan import Span
 from icepop.compiler.types import BIPOLAR, Domain, TensorType
 
 BIT, TERNARY, BYTE, SMALL = Domain(0, 1), Domain(-1, 1), Domain(0, 255), Domain(-3, 3)
@@ -34,6 +35,12 @@ def layer(shape: tuple[int, ...], domain: Domain, op: Dense | Conv, levels: Doma
     limits[0], limits[-1] = reach.integers.hi + 5, reach.integers.lo - 5
     ops: list[Op] = [op, Threshold("act", ("layer",), limits, np.ones(rows, np.int64), levels)]
     return graph(shape, domain, *ops)
+
+
+def span_of(graph: Graph) -> Span:
+    """All ops behind the input."""
+    ops = graph.ops[1:]
+    return Span(ops, (graph.types[graph.input.name],), tuple(graph.types[op.name] for op in ops))
 
 
 def dense(rows: int, shape: tuple[int, ...], domain: Domain, values: Domain, levels: Domain | None = None) -> Graph:

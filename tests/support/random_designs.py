@@ -1,13 +1,14 @@
 """Random hardware for a graph, and what has to be true of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
-from icepop.compiler.planner.layers import Layer, cut
-from icepop.compiler.planner.plan import Folding, Pin, Plan, Resources
+from icepop.compiler.planner.layers import Layer, LayerKind, cut
+from icepop.compiler.planner.plan import Folding, Pin, Plan, Resources, Span
 from icepop.compiler.planner.search import search
 from icepop.hdl.accelerator import Accelerator
 from icepop.hdl.units.registry import unit_library
@@ -53,7 +54,19 @@ def random_pin(rng: np.random.Generator, layer: Layer) -> Pin:
         foldings += [Folding(*rng.integers(1, np.add(channels, 1)).tolist()) for _ in range(len(foldings))]
     least = min(folding.pe * folding.simd for folding in foldings)
     few = [folding for folding in foldings if folding.pe * folding.simd <= max(MOST, least)]
-    return Pin(few[rng.integers(len(few))], kind.__name__)
+    folding = few[rng.integers(len(few))]
+    return Pin(abreast(rng, kind, span, folding) if rng.random() < 0.5 else folding, kind.__name__)
+
+
+def abreast(rng: np.random.Generator, kind: LayerKind, span: Span, folding: Folding) -> Folding:
+    """The same with all rows and several pixels at once, where the unit takes that, be it worthwhile or not."""
+    shape = span.results[0].shape
+    several = replace(folding, pe=shape[0], pixels=int(rng.integers(2, max(2, shape[-1]) + 1)))
+    try:
+        lanes = kind(span, several).output.lanes
+    except PlanError:
+        return folding
+    return several if lanes == several.pe * several.pixels else folding
 
 
 def random_codes(rng: np.random.Generator, graph: Graph, samples: int) -> np.ndarray:

@@ -118,7 +118,15 @@ LAYERS: dict[str, tuple[Span, Folding]] = {
         conv((1, 3), BINARY[:1, :2].reshape(1, 1, 2), PADDED, limit=0),
         Folding(1, 1),
     ),
+    "conv, two pixels at once": (
+        conv((1, 4), BINARY[:2, :2, None].swapaxes(1, 2), window((2,)), limit=0),
+        Folding(2, 1, pixels=2),
+    ),
     "depthwise": (conv((2, 3), TERNARY[:2, :2].reshape(2, 1, 2), window((2,)), 2, limit=0), Folding(1, 1)),
+    "depthwise, two pixels at once": (
+        conv((2, 3), TERNARY[:2, :2].reshape(2, 1, 2), window((2,)), 2, limit=0),
+        Folding(2, 2, pixels=2),
+    ),
     "max pool, overlapping": (max_pool((2, 3), BIT, window((2,))), Folding(1, 1)),
     "sum pool, padded": (sum_pool((1, 3), BIT, PADDED), Folding(1, 1)),
     "max pool": (max_pool((2, 4), BIT, window((2,), 2)), Folding(1, 1)),

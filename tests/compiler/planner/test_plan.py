@@ -5,9 +5,9 @@ import pytest
 from messages import says
 
 from icepop.compiler.errors import PlanError
-from icepop.compiler.planner.plan import Folding, Pin, Plan, Resources, Stage, read_pins
+from icepop.compiler.planner.plan import Folding, Pin, Plan, Resources, Stage, read_folding, read_pins
 
-CHOSEN = Folding(1, 16, "binary", "ebr", "registers", 8)
+CHOSEN = Folding(1, 16, "binary", "ebr", "registers", 8, 3)
 PLAN = Plan(
     "icebreaker",
     "encode",
@@ -18,7 +18,7 @@ PLAN = Plan(
             "fc2",
             "MatrixVector",
             ("fc2",),
-            Folding(1, 16, "binary", "ebr", "registers", 8),
+            CHOSEN,
             80,
             Resources(40, 20, 10, 50, 2, 1, 3),
         ),
@@ -46,7 +46,7 @@ def test_a_saved_plan_says_what_it_reaches() -> None:
     assert (saved["interval"], saved["latency"], saved["board"]) == (192, 700, "icebreaker")
     assert saved["cost"]["ebr"] == 11
     folding = saved["stages"][0]["folding"]
-    assert folding == {"pe": 4, "simd": 32, "encoding": "", "weights": "", "buffer": "", "pitch": 0}
+    assert folding == {"pe": 4, "simd": 32, "encoding": "", "weights": "", "buffer": "", "pitch": 0, "pixels": 1}
 
 
 def test_a_folding_says_what_was_chosen() -> None:
@@ -54,6 +54,11 @@ def test_a_folding_says_what_was_chosen() -> None:
     assert str(Folding(4, 32, "ternary", "lut", "registers", 8)) == (
         "4x32, ternary, weights in lut, in registers, pitch 8"
     )
+    assert str(Folding(4, 32, "ternary", pixels=2)) == "4x32, 2 pixels, ternary"
+
+
+def test_a_saved_plan_may_leave_choices_out() -> None:
+    assert read_folding({"pe": 4, "simd": "32"}) == Folding(4, 32)
 
 
 def stage(folding: str) -> bytes:

@@ -288,7 +288,7 @@ def test_gaps_at_the_ends() -> None:
     with says(
         PlanError,
         "the given foldings leave gaps at the ends of the pipeline: simd must divide the channels of what is streamed "
-        "in, and pe those of the result",
+        "in, and pe those of the result, whose pixels must be 1",
     ):
         search(graph, "x", unit_library(), "board", UNBOUNDED, pins={"pool": Folding(2, 2)})
 

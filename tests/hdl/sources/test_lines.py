@@ -28,8 +28,8 @@ class Reader(wiring.Component):
 
     def __init__(self, source: LineSource):
         self.source = source
-        width = source.beats.width
-        super().__init__({"i": In(stream.Signature(unsigned(width))), "o": Out(stream.Signature(unsigned(width + 2)))})
+        width, given = source.beats.width, len(source.data) + len(source.inside) + 1
+        super().__init__({"i": In(stream.Signature(unsigned(width))), "o": Out(stream.Signature(unsigned(given)))})
 
     @property
     def timing(self) -> Timing:
@@ -50,7 +50,8 @@ class Reader(wiring.Component):
         core.d.sync += self.o.valid.eq(source.valid)
         ends = Signal()
         core.d.sync += ends.eq(source.ends)
-        data = source.data & source.inside.replicate(len(source.data))
+        width = source.beats.width
+        data = Cat(source.data.word_select(k, width) & bit.replicate(width) for k, bit in enumerate(source.inside))
         m.d.comb += self.o.payload.eq(Cat(data, source.inside, ends))
         m.submodules.core = EnableInserter(advance)(core)
         return m
@@ -66,6 +67,7 @@ class Case:
     lanes: int
     groups: int = 1
     conv_groups: int = 1
+    abreast: int = 1
 
     @property
     def beats(self) -> Beats:
@@ -73,10 +75,10 @@ class Case:
 
     @property
     def source(self) -> LineSource:
-        return LineSource(self.beats, self.sizes, self.window, self.groups, self.conv_groups)
+        return LineSource(self.beats, self.sizes, self.window, self.groups, self.conv_groups, self.abreast)
 
-    def golden(self, values: IntArray) -> list[int]:
-        """Payloads of a `Reader` for maps (samples, channels, *sizes)."""
+    def golden(self, values: IntArray) -> tuple[list[int], list[int]]:
+        """Payloads of a `Reader` for maps (samples, channels, *sizes), and masks without windows beyond a row's end."""
         samples, lanes = len(values), self.lanes
         taps = self.window.view(values, -1)
         positions = prod(taps.shape[2 : 2 + len(self.sizes)])
@@ -87,13 +89,31 @@ class Case:
         inside = rows[..., :1] >= 0
         padded = np.zeros((*rows.shape[:-1], -(-part // lanes) * lanes), np.int64)
         padded[..., :part] = rows * inside
-        codes = padded.reshape(-1, lanes)
-        flags = np.repeat(inside.reshape(-1), padded.shape[-1] // lanes)
-        cycles = prod(self.source.program.counts[:3])
-        return [
-            word + (int(flag) << 3 * lanes) + ((k % cycles == cycles - 1) << 3 * lanes + 1)
-            for k, (word, flag) in enumerate(zip(pack_words(codes, 3), flags, strict=True))
-        ]
+        flags = np.repeat(inside, padded.shape[-1] // lanes, axis=-1)
+        ends = np.arange(padded[0, 0].size // lanes) % prod(self.source.program.counts[:3])
+        ends = np.tile(ends == ends[-1], samples * self.source.program.windows)
+        found = []
+        for words, inner in ((padded, flags), (np.full_like(padded, 7), np.ones_like(flags))):
+            codes = self.grouped(words.reshape(samples * positions, -1, lanes)).reshape(len(ends), -1)
+            bits = self.grouped(inner.reshape(samples * positions, -1, 1)).reshape(len(ends), -1)
+            found.append(
+                [
+                    word | flag << self.abreast * 3 * lanes
+                    for word, flag in zip(pack_words(codes, 3), pack_words(bits, 1), strict=True)
+                ]
+            )
+        top = self.abreast * (3 * lanes + 1)
+        payloads = [word | int(end) << top for word, end in zip(found[0], ends, strict=True)]
+        return payloads, [mask | 1 << top for mask in found[1]]
+
+    def grouped(self, windows: IntArray) -> IntArray:
+        """Words (groups, words, abreast, lanes) of groups of windows (windows, words, lanes); 0 of those that idle."""
+        _, words, lanes = windows.shape
+        columns = self.source.program.columns
+        rows = windows.reshape(-1, columns.windows, words, lanes)
+        padded = np.zeros((len(rows), columns.count * self.abreast, words, lanes), np.int64)
+        padded[:, : columns.windows] = rows
+        return padded.reshape(-1, self.abreast, words, lanes).swapaxes(1, 2)
 
 
 def window(
@@ -123,13 +143,19 @@ CASES = {
     "grouped": Case(12, (4, 5), window((3, 3), before=(1, 1), after=(1, 1)), 2, 6, 3),
     "whole map": Case(5, (4, 3), window((4, 3)), 2, 4),
     "one window of padding": Case(5, (2, 3), window((3, 3), (2, 2), (0, 0), (1, 0)), 2),
+    "two abreast": Case(1, (6, 8), window((3, 3), before=(1, 1), after=(1, 1)), 1, abreast=2),
+    "three abreast, one idle": Case(3, (5, 7), window((3, 2), before=(1, 1), after=(1, 1)), 2, abreast=3),
+    "abreast, no padding": Case(2, (6, 9), window((3, 3)), 1, abreast=4),
+    "abreast, strided": Case(3, (7, 8), window((3, 3), (2, 2), (1, 1), (1, 1)), 2, abreast=3),
+    "abreast, unread end": Case(3, (8, 8), window((2, 2), (3, 3)), 1, abreast=2),
+    "a row abreast": Case(6, (11,), window((5,), (2,), (2,), (1,)), 4, 2, abreast=5),
 }
 
 
 def check(case: Case, samples: int, seed: int) -> None:
     """Beats are right with and without stalls, and come in the cycles that the schedule says."""
     values = np.random.default_rng(seed).integers(0, 8, (samples, case.channels, *case.sizes))
-    golden = case.golden(values)
+    golden, masks = case.golden(values)
     reader = Reader(case.source)
     payloads = tuple(case.beats.pack(np.moveaxis(values, 1, -1).reshape(samples, -1)))
     stimuli = [
@@ -139,7 +165,7 @@ def check(case: Case, samples: int, seed: int) -> None:
     ]
     runs = amaranth.run(reader, stimuli, silent)
     for run in runs:
-        assert run.records["o"].payloads == golden
+        assert [word & mask for word, mask in zip(run.records["o"].payloads, masks, strict=True)] == golden
     count = len(golden) // samples
     plan = schedule([Node(reader.timing, ((-1, 0),))], case.beats.count, count, samples)
     seen = runs[0].records
@@ -169,10 +195,12 @@ def random_cases(draw: st.DrawFn) -> Case:
     lanes, conv_groups = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     channels = draw(st.integers(1, 7)) if conv_groups == 1 else conv_groups * lanes * draw(st.integers(1, 2))
     groups = conv_groups * draw(st.integers(1, 2))
-    return Case(channels, sizes, Window(kernel, *parts[1:]), lanes, groups, conv_groups)
+    windows = Window(kernel, *parts[1:])
+    abreast = draw(st.integers(1, windows.shape(sizes, "map")[-1]))
+    return Case(channels, sizes, windows, lanes, groups, conv_groups, abreast)
 
 
-@settings(max_examples=40)
+@settings(max_examples=60)
 @given(random_cases())
 def test_random_windows(case: Case) -> None:
     check(case, 2, 3)
@@ -213,7 +241,7 @@ def test_refusals() -> None:
         LineSource(beats, (2, 3), window((1, 1)), 3, 2)
 
 
-@pytest.mark.parametrize("name", ["same", "strided", "one axis", "grouped"])
+@pytest.mark.parametrize("name", ["same", "strided", "one axis", "grouped", "two abreast", "abreast, strided"])
 def test_planned_cells_are_close_and_ebr_exact(name: str) -> None:
     source = CASES[name].source
     measured = synthesize(source, "unit")

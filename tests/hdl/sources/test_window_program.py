@@ -19,16 +19,18 @@ def programs() -> list[WindowProgram]:
         full = np.add(sizes, window.before) + window.after
         if (full >= window.extents).all():
             channels, lanes = map(int, rng.integers(1, 6, 2))
-            pixels = sizes[0] * sizes[1]
-            found.append(WindowProgram(Beats(BIPOLAR, channels * pixels, lanes, pixels), *axes(window, sizes)))
+            pixels, abreast = sizes[0] * sizes[1], len(found) % 4 // 2 * len(found) % 3 + 1
+            beats = Beats(BIPOLAR, channels * pixels, lanes, pixels)
+            found.append(WindowProgram(beats, *axes(window, sizes, abreast)))
     return found
 
 
-def taps(axis: Axis, window: int) -> list[int]:
-    """Pixels of an axis that a window reads."""
-    first = window * axis.stride - axis.before
-    positions = (first + k * axis.dilation for k in range(axis.kernel))
-    return [position for position in positions if 0 <= position < axis.size]
+def taps(axis: Axis, group: int) -> list[int]:
+    """Pixels of an axis that a group of windows reads."""
+    windows = range(group * axis.abreast, min(axis.windows, (group + 1) * axis.abreast))
+    firsts = (window * axis.stride - axis.before for window in windows)
+    positions = {first + k * axis.dilation for first in firsts for k in range(axis.kernel)}
+    return sorted(position for position in positions if 0 <= position < axis.size)
 
 
 @pytest.mark.parametrize("program", programs())
