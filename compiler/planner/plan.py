@@ -75,6 +75,9 @@ class Folding:
         Where inputs wait: ``ebr`` or ``registers``; or ``sums``, where none does and each is added to all sums at once.
     pitch : int
         Bits that are summed between two registers; less is faster and larger. 0 is the unit's own.
+    spacing : int
+        Cycles between two words of its constants, read from a memory that other layers read too. 0 is a memory of its
+        own.
     """
 
     pe: int = 1
@@ -83,11 +86,17 @@ class Folding:
     weights: str = ""
     buffer: str = ""
     pitch: int = 0
+    spacing: int = 0
 
     def __str__(self) -> str:
-        choices = [self.encoding, self.weights and f"weights in {self.weights}", self.buffer and f"in {self.buffer}"]
-        text = ", ".join([f"{self.pe}x{self.simd}", *filter(None, choices)])
-        return f"{text}, pitch {self.pitch}" if self.pitch else text
+        choices: list[str | int] = [
+            self.encoding,
+            self.weights and f"weights in {self.weights}",
+            self.buffer and f"in {self.buffer}",
+            self.pitch and f"pitch {self.pitch}",
+            self.spacing and f"constants shared 1/{self.spacing}",
+        ]
+        return ", ".join([f"{self.pe}x{self.simd}", *(str(choice) for choice in choices if choice)])
 
 
 @dataclass(frozen=True)
@@ -196,6 +205,22 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class SharedMemory:
+    """A memory that several stages read their constants from, each in its turn.
+
+    Parameters
+    ----------
+    stages : tuple of str
+        Their names.
+    cost : Resources
+        Of the memory, and of a register for each stage's current word.
+    """
+
+    stages: tuple[str, ...]
+    cost: Resources
+
+
+@dataclass(frozen=True)
 class Plan:
     """Stages in topological order. With the graph it fixes the hardware completely.
 
@@ -217,6 +242,8 @@ class Plan:
         Stages through which a ready may run in one cycle before a FIFO ends the run: fewer for a faster clock.
     even : bool
         Whether FIFOs even out bursts.
+    shared : SharedMemory or None
+        Constants of the stages whose foldings have a spacing.
     """
 
     board: str
@@ -227,11 +254,13 @@ class Plan:
     input: str = ""
     ready_units: int = 3
     even: bool = True
+    shared: SharedMemory | None = None
 
     @property
     def cost(self) -> Resources:
-        """Sum over the stages."""
-        return Resources.total([stage.cost for stage in self.stages])
+        """Sum over the stages, and the memory that some share."""
+        parts = [stage.cost for stage in self.stages]
+        return Resources.total(parts if self.shared is None else [*parts, self.shared.cost])
 
     @property
     def pins(self) -> dict[str, Pin]:
@@ -267,4 +296,5 @@ def read_pins(path: Path) -> dict[str, Pin]:
 def read_folding(values: Mapping[str, Any]) -> Folding:
     """Folding of a stage in a saved plan; raises KeyError, TypeError, ValueError or OverflowError where it is none."""
     choices = {key: str(values[key]) for key in ("encoding", "weights", "buffer") if key in values}
-    return Folding(int(values["pe"]), int(values["simd"]), **choices, pitch=int(values.get("pitch", 0)))
+    pitch, spacing = (int(values.get(key, 0)) for key in ("pitch", "spacing"))
+    return Folding(int(values["pe"]), int(values["simd"]), **choices, pitch=pitch, spacing=spacing)

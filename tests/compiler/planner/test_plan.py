@@ -46,7 +46,7 @@ def test_a_saved_plan_says_what_it_reaches() -> None:
     assert (saved["interval"], saved["latency"], saved["board"]) == (192, 700, "icebreaker")
     assert saved["cost"]["ebr"] == 11
     folding = saved["stages"][0]["folding"]
-    assert folding == {"pe": 4, "simd": 32, "encoding": "", "weights": "", "buffer": "", "pitch": 0}
+    assert folding == {"pe": 4, "simd": 32, "encoding": "", "weights": "", "buffer": "", "pitch": 0, "spacing": 0}
 
 
 def test_a_folding_says_what_was_chosen() -> None:
