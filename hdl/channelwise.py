@@ -154,9 +154,8 @@ class ChannelUnit(LayerUnit):
             core.submodules.parameters = parameters
         else:
             m.d.comb += [
-                self.constants.take.eq(valid & advance),
                 parameters.word.eq(self.constants.word),
-                parameters.ready.eq(supply(m, self) & ~self._paused(core, valid)),
+                parameters.ready.eq(supply(m, self, valid & advance) & ~self._paused(core, valid)),
             ]
         flag: Value = valid
         for _ in range(self.delay - 1):

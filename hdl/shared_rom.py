@@ -175,10 +175,13 @@ class SharedRom(wiring.Component):
         return Cat(ahead, Const(self.blocks[k], len(self.rom.address) - len(ahead))), empty
 
 
-def supply(m: Module, unit: LayerUnit) -> Value:
-    """Whether a unit's constants are there; m gets a memory for them where nobody else brings them."""
+def supply(m: Module, unit: LayerUnit, take: Value) -> Value:
+    """Whether a unit's constants are there, which ``take`` uses up; m gets a memory for them if nobody brings them."""
     constants = unit.constants
-    if constants is None or unit.supplied:
+    if constants is None:
+        return Const(1)
+    m.d.comb += constants.take.eq(take)
+    if unit.supplied:
         return Const(1)
     m.submodules.constants = rom = SharedRom([constants])
     connect(m, constants, rom.r0)

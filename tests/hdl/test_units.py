@@ -31,7 +31,7 @@ from icepop.sim.prove import simulate
 
 UNBOUNDED = Resources(cells=10**9, ebr=10**9)
 KINDS = {kind.__name__: kind for kind in layer_units()}
-SHARING = ("AffineScores", "MultiplyAddShift", "ThresholdCompare", "ThresholdSearch")
+SHARING = ("AffineScores", "DepthwiseConv", "MatrixVector", "MultiplyAddShift", "ThresholdCompare", "ThresholdSearch")
 """Units whose constants may be in a memory that others read too."""
 
 STALLS = (Stall("none"), Stall("random"), Stall("bursts"))
