@@ -11,6 +11,7 @@ from icepop.compiler.graph import Graph
 from icepop.compiler.planner.plan import Feed, Plan, Span
 from icepop.compiler.types import Beats
 from icepop.hdl.fork import Fork
+from icepop.hdl.shared_rom import SharedRom, readers_of
 from icepop.hdl.units.base import StreamUnit
 from icepop.hdl.units.gearbox import GEARBOXES
 from icepop.hdl.units.registry import layer_units
@@ -86,7 +87,7 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Connect every input to what feeds it, and the ends to the ports."""
         m = Module()
-        outputs: dict[Feed, object] = {Feed(): flipped(self.i)}
+        outputs: dict[Feed, object] = {Feed(): self._supplied(m)}
         for position, (stage, unit) in enumerate(zip(self.plan.stages, self.units, strict=True)):
             m.submodules[f"{position}_{stage.name}".replace(" ", "_")] = unit
             for feed, name in zip(stage.feeds, unit.input_names, strict=True):
@@ -99,6 +100,22 @@ class Accelerator(wiring.Component):
             port = getattr(self, tap.name)
             m.d.comb += [getattr(port, member).eq(getattr(unit.o, member)) for member in ("payload", "valid", "ready")]
         return m
+
+    def _supplied(self, m: Module) -> object:
+        """The input; where units share a memory of constants, from when these are there."""
+        readers = readers_of(self.units)
+        if not readers:
+            return flipped(self.i)
+        m.submodules.constants = rom = SharedRom(readers)
+        for k, constants in enumerate(readers):
+            connect(m, constants, getattr(rom, f"r{k}"))
+        opened = self.i.signature.flip().create()
+        m.d.comb += [
+            opened.payload.eq(self.i.payload),
+            opened.valid.eq(self.i.valid & rom.ready),
+            self.i.ready.eq(opened.ready & rom.ready),
+        ]
+        return opened
 
 
 def build_units(graph: Graph, plan: Plan) -> list[StreamUnit]:
@@ -113,6 +130,7 @@ def build_units(graph: Graph, plan: Plan) -> list[StreamUnit]:
             inputs = tuple(graph.types[name] for name in run[0].inputs)
             span = Span(run, inputs, tuple(graph.types[op.name] for op in run))
             unit = kinds[stage.unit](span, stage.folding)
+            unit.supplied = True
         else:
             beats = layouts.get(stage.feeds[0].stage) or source_layout(graph, plan, stage.folding.simd)
             unit = Fork(beats, stage.depths) if stage.depths else GEARBOXES[stage.unit](beats, stage.folding.pe)

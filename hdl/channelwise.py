@@ -5,17 +5,20 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 
+import numpy as np
 from amaranth import Const, EnableInserter, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from icepop.compiler.planner.plan import Folding, Resources, Span
-from icepop.compiler.planner.timing import Timing, streaming
+from icepop.compiler.planner.timing import Inlet, Timing, streaming
 from icepop.compiler.types import Beats
+from icepop.hdl.constants import MOST, Constants
 from icepop.hdl.memory import LUT_DEPTH, Rom, distinct_columns
 from icepop.hdl.pipeline import behind
-from icepop.hdl.units.base import LayerUnit, counter_cells, lone_registers, registered_cells
+from icepop.hdl.shared_rom import supply
+from icepop.hdl.units.base import LayerUnit, adder_cells, counter_cells, lone_registers, registered_cells
 
 
 class Parameters(wiring.Component):
@@ -77,11 +80,12 @@ class ChannelUnit(LayerUnit):
     span : Span
         Ops from a tensor to one of the same shape.
     folding : Folding
-        ``pe`` lanes in and out.
+        ``pe`` lanes in and out, and the spacing of shared constants.
 
     Notes
     -----
-    ``interval`` is the number of beats; a beat leaves `delay` cycles after it has come.
+    ``interval`` is the number of beats, times the spacing where constants are shared; a beat leaves `delay` cycles
+    after it has come.
     """
 
     def __init__(self, span: Span, folding: Folding):
@@ -109,26 +113,50 @@ class ChannelUnit(LayerUnit):
 
     @property
     def timing(self) -> Timing:
-        """A beat a cycle."""
-        return streaming(self.input.count, latency=self.delay)
+        """A beat a cycle, or a beat and then a pause."""
+        count, pause = self.input.count, self.folding.spacing - 1
+        if self.constants is None:
+            return streaming(count, latency=self.delay)
+        needs = np.repeat(np.arange(1, count + 1), 2)
+        return Timing((Inlet(needs),), np.tile([1, pause], count), np.tile([True, False], count), self.delay)
+
+    @property
+    def most_spacing(self) -> int:
+        """Any, but where all channels have the same constants."""
+        return 0 if self.parameters.rom is None else MOST
+
+    @cached_property
+    def constants(self) -> Constants | None:
+        """The parameters, where they are shared."""
+        parameters, spacing = self.parameters, self.folding.spacing
+        return Constants(len(parameters.word), parameters.words, spacing) if spacing else None
 
     @cached_property
     def cost(self) -> Resources:
-        """Constants, lanes, and a flag for each register."""
-        parts = [self.parameters.cost, self.lanes_cost, lone_registers(self.delay - 1)]
+        """Constants or the count of a pause, lanes, and a flag for each register."""
+        spacing = self.folding.spacing
+        constants = adder_cells((spacing - 1).bit_length()) if spacing else self.parameters.cost
+        parts = [constants, self.lanes_cost, lone_registers(self.delay - 1)]
         return Resources.total([*parts, registered_cells(2)])
 
     def elaborate(self, platform: object) -> Module:
         """Everything stops while a result waits to be taken."""
         m, core = Module(), Module()
         advance, valid = Signal(), Signal()
-        core.submodules.parameters = parameters = self.parameters
+        parameters = self.parameters
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
             self.i.ready.eq(advance & parameters.ready),
             valid.eq(self.i.valid & parameters.ready),
             parameters.take.eq(valid),
         ]
+        if self.constants is None:
+            core.submodules.parameters = parameters
+        else:
+            m.d.comb += [
+                parameters.word.eq(self.constants.word),
+                parameters.ready.eq(supply(m, self, valid & advance) & ~self._paused(core, valid)),
+            ]
         flag: Value = valid
         for _ in range(self.delay - 1):
             (flag,) = behind(core, flag)
@@ -136,6 +164,15 @@ class ChannelUnit(LayerUnit):
         m.d.comb += self.o.payload.eq(self.compute(core, self.i.payload, parameters))
         m.submodules.core = EnableInserter(advance)(core)
         return m
+
+    def _paused(self, core: Module, taken: Value) -> Value:
+        """Whether a beat has come in the last ``spacing - 1`` cycles; core stops while a result waits."""
+        left = Signal(range(self.folding.spacing))
+        with core.If(taken):
+            core.d.sync += left.eq(self.folding.spacing - 1)
+        with core.Elif(left != 0):
+            core.d.sync += left.eq(left - 1)
+        return left != 0
 
 
 def joined(words: Sequence[int], bits: int, lanes: int) -> list[int]:

@@ -7,12 +7,13 @@ from functools import cached_property
 from math import prod
 
 import numpy as np
-from amaranth import Cat, EnableInserter, Module, Mux, Signal, Value
+from amaranth import Cat, Const, EnableInserter, Module, Mux, Signal, Value
 
 from icepop.compiler.ops.window import Window
 from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.planner.timing import Timing
 from icepop.compiler.types import Beats
+from icepop.hdl.shared_rom import supply
 from icepop.hdl.sources.lines import LineSource
 from icepop.hdl.sources.loops import Loops
 from icepop.hdl.sources.window_program import Axis, axes
@@ -74,17 +75,22 @@ class WindowLanes(LayerUnit):
         m, core = Module(), Module()
         m.submodules.source = source = self.source
         advance, taken, ends = Signal(), Signal(), Signal()
+        supplied = supply(m, self, self._stepping(advance))
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
             source.take.eq(source.valid & advance),
-            source.i.valid.eq(self.i.valid),
+            source.i.valid.eq(self.i.valid & supplied),
             source.i.payload.eq(self.i.payload),
-            self.i.ready.eq(source.i.ready),
+            self.i.ready.eq(source.i.ready & supplied),
         ]
         core.d.sync += [taken.eq(source.valid), ends.eq(source.valid & source.ends)]
         self._compute(core, taken, ends)
         m.submodules.core = EnableInserter(advance)(core)
         return m
+
+    def _stepping(self, advance: Value) -> Value:
+        """Whether constants that are shared are used up in a cycle in which nothing waits."""
+        return Const(0)
 
     @abstractmethod
     def _compute(self, core: Module, taken: Value, ends: Value) -> None:

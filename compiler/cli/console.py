@@ -56,6 +56,9 @@ class Output:
             table.add_column(name, justify="left" if name in ("layer", "unit") else "right", no_wrap=True)
         for stage in plan.stages:
             table.add_row(stage.name, stage.unit, str(stage.folding), str(stage.interval), *counts(stage.cost))
+        if plan.shared is not None:
+            readers = f"of {', '.join(plan.shared.stages)}"
+            table.add_row("constants", "SharedRom", readers, "", *counts(plan.shared.cost))
         table.add_row("total", "", "", str(plan.interval), *counts(plan.cost))
         self.console.print(table)
         self.say(f"interval {plan.interval} cycles, latency {plan.latency} cycles")

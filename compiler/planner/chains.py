@@ -2,7 +2,7 @@
 """The cheapest chain of units that keeps an interval, by dynamic programming over the layers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
@@ -18,20 +18,19 @@ from icepop.compiler.planner.plan import Resources
 
 @dataclass(frozen=True)
 class Chain:
-    """Layers placed so far, first to last, with their total cost."""
+    """Layers with what joins them, first to last, and their total cost."""
 
-    placed: tuple[Placed, ...] = ()
-    cost: Resources = field(default_factory=Resources)
-
-    @staticmethod
-    def of(placed: Sequence[Placed]) -> "Chain":
-        """Chain of these layers with their gearboxes."""
-        units = [unit for each in placed for unit in (each.unit, *(box for way in each.gearboxes for box in way))]
-        return Chain(tuple(placed), Resources.total([unit.cost for unit in units]))
+    placed: tuple[Placed, ...]
+    cost: Resources
 
     def price(self, ebr_price: int) -> int:
-        """Scalar that is minimised: cells, with an EBR worth so many."""
-        return self.cost.cells + ebr_price * self.cost.ebr
+        """Scalar that is minimised."""
+        return price(self.cost, ebr_price)
+
+
+def price(cost: Resources, ebr_price: int) -> int:
+    """Cells, with an EBR worth so many."""
+    return cost.cells + ebr_price * cost.ebr
 
 
 class Search:
@@ -77,7 +76,7 @@ class Search:
         found = np.unique(np.concatenate([options.intervals for options in self.options] + tables))
         return found[found > 0].tolist()
 
-    def cheapest(self, interval: int, ebr_price: int) -> Chain | None:
+    def cheapest(self, interval: int, ebr_price: int) -> tuple[Placed, ...] | None:
         """Layers at the least price in which every stage has at most this interval; None if a layer has no such unit.
 
         Exact for a chain. Where branches part or meet, what comes before is chosen first.
@@ -93,7 +92,7 @@ class Search:
                 given[each.layer.result] = Stream.of(each.unit)
             for source, beats in zip(best[0].layer.sources, best[0].unit.inputs, strict=True):
                 given.setdefault(source, Stream.steady(beats))
-        return Chain.of(placed)
+        return tuple(placed)
 
     @cached_property
     def stretches(self) -> list[list[int]]:

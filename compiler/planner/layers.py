@@ -32,7 +32,7 @@ class Unit(Protocol):
 
     @property
     def cost(self) -> Resources:
-        """Estimated resources; EBR exactly."""
+        """Estimated resources; EBR exactly. A memory that it shares with others is not counted."""
 
 
 class LayerKind(Protocol):
@@ -62,11 +62,14 @@ class UnitLibrary:
         Units that bring a stream to another number of lanes.
     fork : callable (Beats, depths) -> Unit
         Unit that gives a stream to several, through FIFOs of these depths in beats.
+    share : callable (sequence of Unit) -> Resources, optional
+        Cost of the memory that units with a spacing share; None where it cannot be read so often.
     """
 
     layers: Sequence[LayerKind]
     join: Callable[[Beats, int], Sequence[Unit]]
     fork: Callable[[Beats, Sequence[int]], Unit]
+    share: Callable[[Sequence[Unit]], Resources | None] | None = None
 
 
 @dataclass(frozen=True)

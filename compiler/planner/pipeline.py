@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from icepop.compiler.planner.flow import Node
 from icepop.compiler.planner.layers import Layer, Unit, UnitLibrary
 from icepop.compiler.planner.pacing import paced
-from icepop.compiler.planner.plan import Feed, Folding, Plan, Resources, Stage
+from icepop.compiler.planner.plan import Feed, Folding, Plan, Resources, SharedMemory, Stage
 from icepop.compiler.planner.schedule import Schedule, Standstill, schedule
 from icepop.compiler.types import Beats
 
@@ -153,16 +153,26 @@ class Draft:
 
     @property
     def cost(self) -> Resources:
-        """Sum over the stages."""
-        return Resources.total([stage.cost for stage in self.stages])
+        """Sum over the stages, and the memory that some share."""
+        parts = [stage.cost for stage in self.stages]
+        return Resources.total(parts if self.shared is None else [*parts, self.shared.cost])
+
+    @property
+    def shared(self) -> SharedMemory | None:
+        """Constants of the stages that have a spacing."""
+        readers = {
+            stage.name: unit for stage, unit in zip(self.stages, self.units, strict=True) if stage.folding.spacing
+        }
+        cost = self.library.share(list(readers.values())) if readers and self.library.share is not None else None
+        return None if cost is None else SharedMemory(tuple(readers), cost)
 
     def plan(self, start: str, board: str, samples: int) -> Plan:
         """The plan, with its exact interval and latency; FIFOs that are too shallow after all are made deeper."""
         while True:
             try:
                 found = self.run(depths_of(self), samples)
-                timing = (found.interval, found.latency)
-                return Plan(board, start, tuple(self.stages), *timing, ready_units=self.ready_units, even=self.even)
+                plan = Plan(board, start, tuple(self.stages), found.interval, found.latency)
+                return replace(plan, ready_units=self.ready_units, even=self.even, shared=self.shared)
             except Standstill:
                 forks = [k for k, stage in enumerate(self.stages) if len(stage.depths) > 1]
                 if all(min(self.stages[k].depths) > SAMPLES_HELD * self.units[k].inputs[0].count for k in forks):

@@ -77,6 +77,9 @@ class Folding:
         Bits that are summed between two registers; less is faster and larger. 0 is the unit's own.
     pixels : int
         Neighbouring windows of a row that are computed at once, with the same weights.
+    spacing : int
+        Cycles between two words of its constants, read from a memory that other layers read too. 0 is a memory of its
+        own.
     """
 
     pe: int = 1
@@ -86,12 +89,18 @@ class Folding:
     buffer: str = ""
     pitch: int = 0
     pixels: int = 1
+    spacing: int = 0
 
     def __str__(self) -> str:
-        pixels = "" if self.pixels == 1 else f"{self.pixels} pixels"
-        places = [self.weights and f"weights in {self.weights}", self.buffer and f"in {self.buffer}"]
-        text = ", ".join([f"{self.pe}x{self.simd}", *filter(None, [pixels, self.encoding, *places])])
-        return f"{text}, pitch {self.pitch}" if self.pitch else text
+        choices: list[str | int] = [
+            self.pixels > 1 and f"{self.pixels} pixels",
+            self.encoding,
+            self.weights and f"weights in {self.weights}",
+            self.buffer and f"in {self.buffer}",
+            self.pitch and f"pitch {self.pitch}",
+            self.spacing and f"constants shared 1/{self.spacing}",
+        ]
+        return ", ".join([f"{self.pe}x{self.simd}", *(str(choice) for choice in choices if choice)])
 
 
 @dataclass(frozen=True)
@@ -200,6 +209,22 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class SharedMemory:
+    """A memory that several stages read their constants from, each in its turn.
+
+    Parameters
+    ----------
+    stages : tuple of str
+        Their names.
+    cost : Resources
+        Of the memory, and of a register for each stage's current word.
+    """
+
+    stages: tuple[str, ...]
+    cost: Resources
+
+
+@dataclass(frozen=True)
 class Plan:
     """Stages in topological order. With the graph it fixes the hardware completely.
 
@@ -221,6 +246,8 @@ class Plan:
         Stages through which a ready may run in one cycle before a FIFO ends the run: fewer for a faster clock.
     even : bool
         Whether FIFOs even out bursts.
+    shared : SharedMemory or None
+        Constants of the stages whose foldings have a spacing.
     """
 
     board: str
@@ -231,11 +258,13 @@ class Plan:
     input: str = ""
     ready_units: int = 3
     even: bool = True
+    shared: SharedMemory | None = None
 
     @property
     def cost(self) -> Resources:
-        """Sum over the stages."""
-        return Resources.total([stage.cost for stage in self.stages])
+        """Sum over the stages, and the memory that some share."""
+        parts = [stage.cost for stage in self.stages]
+        return Resources.total(parts if self.shared is None else [*parts, self.shared.cost])
 
     @property
     def pins(self) -> dict[str, Pin]:
@@ -271,5 +300,6 @@ def read_pins(path: Path) -> dict[str, Pin]:
 def read_folding(values: Mapping[str, Any]) -> Folding:
     """Folding of a stage in a saved plan; raises KeyError, TypeError, ValueError or OverflowError where it is none."""
     choices = {key: str(values[key]) for key in ("encoding", "weights", "buffer") if key in values}
-    pitch, pixels = int(values.get("pitch", 0)), int(values.get("pixels", 1))
-    return Folding(int(values["pe"]), int(values["simd"]), **choices, pitch=pitch, pixels=pixels)
+    pitch, spacing = (int(values.get(key, 0)) for key in ("pitch", "spacing"))
+    pixels = int(values.get("pixels", 1))
+    return Folding(int(values["pe"]), int(values["simd"]), **choices, pitch=pitch, pixels=pixels, spacing=spacing)

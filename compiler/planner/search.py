@@ -3,7 +3,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isqrt
 
 from icepop.compiler.errors import PlanError
@@ -14,6 +14,7 @@ from icepop.compiler.planner.links import Stream
 from icepop.compiler.planner.pipeline import READY_UNITS, Draft, compose
 from icepop.compiler.planner.plan import Folding, Plan, Resources
 from icepop.compiler.planner.schedule import SAMPLES
+from icepop.compiler.planner.sharing import check_slots, check_spacing, cost_of, shared
 
 FILL = 0.85
 """Share of the logic cells that place and route fills without trouble."""
@@ -50,7 +51,7 @@ def bind(layer: Layer, pins: Mapping[str, Folding], units: Mapping[str, str]) ->
     if not fitting:
         names = " or ".join(kind.__name__ for kind in kinds)
         raise PlanError(f"layer '{span.name}' cannot be folded {folding}: {names} takes no such folding")
-    return fitting
+    return check_spacing(span.name, folding, fitting)
 
 
 @dataclass(frozen=True)
@@ -100,24 +101,51 @@ class Task:
         Op whose result is streamed in.
     goal : Goal
         What it has to reach.
+    fixed : set of str
+        Layers whose foldings are given.
     """
 
     finder: Search
     library: UnitLibrary
     start: str
     goal: Goal
+    fixed: frozenset[str] = frozenset()
+    known: dict[tuple[int, int], Chain | None] = field(default_factory=dict)
+
+    def cheapest(self, interval: int, ebr_price: int) -> Chain | None:
+        """Layers at the least price in which every stage has at most this interval, and what memory some share."""
+        if (interval, ebr_price) not in self.known:
+            placed = self.finder.cheapest(interval, ebr_price)
+            cost = None if placed is None else cost_of(placed, self.library)
+            self.known[interval, ebr_price] = None if placed is None or cost is None else Chain(placed, cost)
+        return self.known[interval, ebr_price]
+
+    def sharing(self, chain: Chain, interval: int, ebr_price: int = EBR_PRICE) -> Chain | None:
+        """The chain with some of its constants in one memory; None where that saves nothing."""
+        return shared(chain, self.library, interval, ebr_price, self.fixed)
 
     def roughly(self, interval: int) -> Chain | None:
+        """Layers of at most this interval that fit: the cheapest, or those with fewer EBR of the fewest cells."""
+        chain = self.cheapest(interval, EBR_PRICE)
+        if chain is None or self.goal.fits(chain.cost):
+            return chain
+        found = [self.priced(interval, sharing) for sharing in (False, True)]
+        return min(filter(None, found), key=lambda each: each.cost.cells, default=None)
+
+    def priced(self, interval: int, sharing: bool) -> Chain | None:
         """Cheapest layers of at most this interval that fit, whatever an EBR has to be worth for it.
 
         The price rises while there are too few EBR, and falls while there are too few cells. At any price no choice is
-        cheaper than the chain that is found: if that is worth more than all there is, nothing fits.
+        cheaper than the chain that is found: if that is worth more than all there is, nothing fits. With ``sharing``
+        constants of each chain share a memory where that saves something, though it is found without.
         """
         goal, ebr_price = self.goal, EBR_PRICE
         low = high = 0
         frugal: dict[str, Chain] = {}
         for _ in range(PRICES):
-            chain = self.finder.cheapest(interval, ebr_price)
+            chain = self.cheapest(interval, ebr_price)
+            if chain is not None and sharing:
+                chain = self.sharing(chain, interval, ebr_price) or chain
             if chain is None or goal.fits(chain.cost):
                 return chain
             if chain.price(ebr_price) > FILL * goal.budget.cells + ebr_price * goal.budget.ebr:
@@ -140,9 +168,9 @@ class Task:
         for k, (mine, other) in enumerate(zip(cells.placed, ebr.placed, strict=True)):
             if mine.unit.inputs == other.unit.inputs and Stream.of(mine.unit) == Stream.of(other.unit):
                 placed[k] = replace(mine, unit=other.unit)
-                chain = Chain.of(placed)
-                if self.goal.fits(chain.cost):
-                    return chain
+                cost = cost_of(placed, self.library)
+                if cost is not None and self.goal.fits(cost):
+                    return Chain(tuple(placed), cost)
         return None
 
     def exactly(self, interval: int) -> Plan | None:
@@ -150,8 +178,12 @@ class Task:
         bound = interval
         for _ in range(ATTEMPTS):
             chain = self.roughly(bound)
-            fitting = [draft for draft in self.drafts(chain) if self.goal.fits(draft.cost)] if chain else []
-            if chain is None or not fitting:
+            if chain is None:
+                return None
+            fitting = self.fitting(chain)
+            if not fitting and (other := self.sharing(chain, bound)) is not None:
+                chain, fitting = other, self.fitting(other)  # FIFOs may take what is left
+            if not fitting:
                 return None
             for draft in fitting:
                 plan = self.planned(draft)
@@ -161,27 +193,36 @@ class Task:
         return None
 
     def fastest(self) -> Plan | None:
-        """Plan of the smallest interval that fits, bursts evened out; where that never fits, the first one without."""
-        intervals = self.finder.intervals()
-        first = bisect_left(intervals, True, key=lambda each: self.roughly(each) is not None)
-        for even in (True, False) if self.goal.even is None else (self.goal.even,):
-            for chain in self.chains(intervals[first:]):
-                draft = self.composed(chain, even)
-                if self.goal.fits(draft.cost):
-                    plan = self.planned(draft)
-                    if self.goal.fits(plan.cost):
-                        return plan
-        return None
+        """Plan of the smallest interval that fits, bursts evened out, or not where it keeps the interval without.
 
-    def chains(self, intervals: Sequence[int]) -> Iterator[Chain]:
-        """Chains that fit, each once, for these intervals."""
+        Where neither is found, the first one that fits.
+        """
+        intervals, slower = self.finder.intervals(), None
+        first = bisect_left(intervals, True, key=lambda each: self.roughly(each) is not None)
+        for interval, chain in self.chains(intervals[first:]):
+            for draft in reversed(self.fitting(chain)):
+                plan = self.planned(draft)
+                if self.goal.fits(plan.cost):
+                    if draft.even or self.goal.even is False or plan.interval <= interval:
+                        return plan
+                    slower = slower or plan
+        return slower
+
+    def chains(self, intervals: Sequence[int]) -> Iterator[tuple[int, Chain]]:
+        """Intervals and chains that fit, each once; each then with constants that share a memory."""
         known: set[tuple[int, ...]] = set()
         for interval in intervals:
             chain = self.roughly(interval)
             units = () if chain is None else tuple(id(placed.unit) for placed in chain.placed)
             if chain is not None and units not in known:
                 known.add(units)
-                yield chain
+                yield interval, chain
+                if (other := self.sharing(chain, interval)) is not None:
+                    yield interval, other
+
+    def fitting(self, chain: Chain) -> list[Draft]:
+        """Drafts of a chain that fit."""
+        return [draft for draft in self.drafts(chain) if self.goal.fits(draft.cost)]
 
     def drafts(self, chain: Chain) -> list[Draft]:
         """A chain without FIFOs that even out bursts, and, if that is another one, with them; or as is asked for."""
@@ -239,9 +280,10 @@ def search(
     unknown = {*pins, *units} - {layer.span.name for layer in layers}
     if unknown:
         raise PlanError(f"the plan folds '{min(unknown)}', which is no stage of this network")
-    finder = Search(layers, [bind(layer, pins, units) for layer in layers], library)
+    choices = [bind(layer, pins, units) for layer in layers]
+    check_slots(layers, choices, library)
     goal = Goal(board, budget, interval, max_lut, ready_units, even)
-    task = Task(finder, library, start, goal)
+    task = Task(Search(layers, choices, library), library, start, goal, frozenset(pins))
     plan = task.fastest() if interval is None else task.exactly(interval)
     if plan is None:
         remedies = [
@@ -250,16 +292,16 @@ def search(
             "fold the plan's layers more" if pins else "",
             "train a smaller network",
         ]
-        raise too_large(finder, goal, ", or ".join(filter(None, remedies)))
+        raise too_large(task, ", or ".join(filter(None, remedies)))
     return plan
 
 
-def too_large(finder: Search, goal: Goal, remedy: str) -> PlanError:
+def too_large(task: Task, remedy: str) -> PlanError:
     """Error that says what the network would need, what there is, and what to change."""
-    intervals = finder.intervals()
+    goal, intervals = task.goal, task.finder.intervals()
     interval = goal.interval or intervals[-1]
-    chain = finder.cheapest(interval, EBR_PRICE)
-    reached = bisect_left(intervals, True, key=lambda each: finder.cheapest(each, EBR_PRICE) is not None)
+    chain = task.cheapest(interval, EBR_PRICE)
+    reached = bisect_left(intervals, True, key=lambda each: task.cheapest(each, EBR_PRICE) is not None)
     if reached == len(intervals):
         return PlanError(
             "the given foldings leave gaps at the ends of the pipeline: simd must divide the channels of what is "
@@ -267,6 +309,8 @@ def too_large(finder: Search, goal: Goal, remedy: str) -> PlanError:
         )
     if chain is None:
         return PlanError(f"no folding reaches an interval of {interval} cycles; ask for {intervals[reached]} or more")
+    if chain.cost.ebr > goal.budget.ebr:
+        chain = task.sharing(chain, interval) or chain
     need, budget = chain.cost, goal.budget
     there = f"{goal.board} has {budget.ebr} EBR and {int(FILL * budget.cells)} logic cells to fill"
     if goal.max_lut is not None:

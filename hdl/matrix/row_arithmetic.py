@@ -15,6 +15,7 @@ from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.types import Domain, IntArray, unpack_words
 from icepop.hdl.arithmetic.bit_sum import PITCH
 from icepop.hdl.arithmetic.comparator import compare_cost, delay, idle_bits, reaches
+from icepop.hdl.constants import MOST, Constants
 from icepop.hdl.matrix.layer_products import shared_cost
 from icepop.hdl.matrix.processing import ProcessingElement, Row, known_sum
 from icepop.hdl.matrix.row_numbers import RowNumbers
@@ -178,13 +179,28 @@ class RowArithmetic:
     @cached_property
     def numbers(self) -> RowNumbers | None:
         """The complement of what each row is compared with, or what is added to it; None where there is neither."""
-        in_lut = self.folding.weights == "lut"
+        in_lut, spacing = self.folding.weights == "lut", self.folding.spacing
         if self.threshold is not None:
             shortfalls = (1 << self.target_bits) - 1 - self.targets[:, self.lanes]
-            return RowNumbers(shortfalls, self.target_bits, in_lut)
+            return RowNumbers(shortfalls, self.target_bits, in_lut, spacing)
         if not self.row.starts and not self.added:
             return None
-        return RowNumbers(self.tiling.by_tile(self.sums.starts, 0), self.row.bits, in_lut)
+        return RowNumbers(self.tiling.by_tile(self.sums.starts, 0), self.row.bits, in_lut, spacing)
+
+    @property
+    def most_spacing(self) -> int:
+        """Cycles that a group of rows takes, where each has its turn alone and numbers of its own."""
+        numbers = None if self.turning else self.numbers
+        return 0 if numbers is None or numbers.constant else min(self.tiling.depth, MOST)
+
+    @property
+    def constants(self) -> Constants | None:
+        """The numbers, where they are shared."""
+        return self.numbers.constants if self.numbers else None
+
+    def stepping(self, advance: Value) -> Value:
+        """Whether numbers go on in a cycle in which nothing waits."""
+        return self.numbers.step & advance if self.numbers else Const(0)
 
     @cached_property
     def rows_cost(self) -> Resources:
@@ -235,7 +251,7 @@ class RowArithmetic:
             m.d.sync += first.eq(ends[-1])
         if self.numbers:
             m.submodules.numbers = self.numbers
-            m.d.comb += self.numbers.step.eq(ends[-2] if self.row.starts else ends[-1])
+            m.d.comb += self.numbers.step.eq(self._step(m, summed & first, ends))
         pe = self.tiling.pe
         results: list[Value] = [Const(self.decided.get(k, 0), 1) for k in range(pe)] * len(beats)
         for pixel, activations in enumerate(beats):
@@ -251,6 +267,12 @@ class RowArithmetic:
                 number = self.numbers.data.word_select(place, self.numbers.bits) if self.numbers else Const(0)
                 results[pixel * pe + k] = self._finished(m, element, number)
         return results
+
+    def _step(self, m: Module, begins: Value, ends: Sequence[Value]) -> Value:
+        """When the numbers go on to the next group: in time for it, or as soon as this one has used them."""
+        if not self.folding.spacing:
+            return ends[-2] if self.row.starts else ends[-1]
+        return begins if self.row.starts else behind(m, ends[-1])[0]
 
     def _finished(self, m: Module, element: ProcessingElement, number: Value) -> Value:
         """Result of a processing element."""

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from icepop.compiler.planner.plan import Resources
 from icepop.compiler.types import IntArray, pack_words
+from icepop.hdl.constants import Constants
 from icepop.hdl.memory import CELLS_PER_EBR, LUT_DEPTH, Rom, lut_memory_cost, memory_cost, varying_columns
 from icepop.hdl.units.base import counter_cells
 
@@ -25,19 +26,22 @@ class RowNumbers(wiring.Component):
         Of each number.
     in_lut : bool
         Whether the memory is made of LUTs, however deep it is; else it is where it takes less than its EBR are worth.
+    spacing : int
+        Cycles between two groups whose numbers are read from a memory that is shared; 0 where they have their own.
 
     Members
     -------
     step : In(1)
-        Go on to the next group; its numbers are there two cycles later.
+        Go on to the next group; its numbers are there two cycles later. From a shared memory they may be there in the
+        next cycle, and are ``spacing`` cycles later.
     data : Out(pe * bits)
         Numbers of the group, the first row's least significant.
     """
 
-    def __init__(self, numbers: IntArray, bits: int, in_lut: bool = False):
+    def __init__(self, numbers: IntArray, bits: int, in_lut: bool = False, spacing: int = 0):
         width = numbers.shape[1] * bits
         worth = CELLS_PER_EBR * memory_cost(len(numbers), width).ebr
-        self.numbers, self.bits = numbers, bits
+        self.numbers, self.bits, self.spacing = numbers, bits, spacing
         self.in_lut = in_lut or lut_memory_cost(len(numbers), width).cells < worth
         super().__init__({"step": In(1), "data": Out(numbers.shape[1] * bits)})
 
@@ -47,10 +51,16 @@ class RowNumbers(wiring.Component):
         return bool((self.numbers == self.numbers[:1]).all())
 
     @cached_property
+    def constants(self) -> Constants | None:
+        """The numbers, where they are shared."""
+        words = pack_words(self.numbers, self.bits)
+        return Constants(len(self.data), words, self.spacing) if self.spacing else None
+
+    @cached_property
     def cost(self) -> Resources:
-        """Memory and counter."""
+        """Memory and counter, unless these are elsewhere."""
         groups, width = len(self.numbers), len(self.data)
-        if self.constant:
+        if self.constant or self.spacing:
             return Resources()
         if groups > LUT_DEPTH:
             memory = lut_memory_cost(groups, width) if self.in_lut else memory_cost(groups, width)
@@ -64,6 +74,9 @@ class RowNumbers(wiring.Component):
         m = Module()
         if self.constant:
             m.d.comb += self.data.eq(pack_words(self.numbers[:1], self.bits)[0])
+            return m
+        if self.constants is not None:
+            m.d.comb += self.data.eq(self.constants.word)
             return m
         words = pack_words(self.numbers, self.bits)
         m.submodules.rom = rom = Rom(len(self.data), words, self.in_lut)

@@ -12,6 +12,7 @@ from amaranth.utils import ceil_log2
 from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.planner.timing import Timing
 from icepop.compiler.types import Beats
+from icepop.hdl.constants import Constants
 from icepop.hdl.late import LateComponent
 
 
@@ -64,13 +65,30 @@ class StreamUnit(LateComponent):
     @property
     @abstractmethod
     def cost(self) -> Resources:
-        """Estimated resources; EBR exactly."""
+        """Estimated resources; EBR exactly. The memory of `constants` is not counted."""
 
 
 class LayerUnit(StreamUnit):
-    """A unit that computes a span of ops, made from the span and a folding."""
+    """A unit that computes a span of ops, made from the span and a folding.
+
+    Attributes
+    ----------
+    supplied : bool
+        Whether whoever builds the unit connects its `constants`; if not, it makes a memory for them.
+    """
 
     folding: Folding
+    supplied = False
+
+    @property
+    def most_spacing(self) -> int:
+        """Most cycles that there may be between two words if its constants are shared; 0 where they cannot be."""
+        return 0
+
+    @property
+    def constants(self) -> Constants | None:
+        """Words that it reads from a `SharedRom`; None where it has a memory of its own, or none."""
+        return None
 
     @staticmethod
     @abstractmethod

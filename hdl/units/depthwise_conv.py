@@ -11,6 +11,7 @@ from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.types import Domain
+from icepop.hdl.constants import Constants
 from icepop.hdl.matrix.layer_products import chosen, worthwhile
 from icepop.hdl.matrix.row_arithmetic import RowArithmetic, single, weight_places
 from icepop.hdl.matrix.tiling import Tiling
@@ -94,6 +95,16 @@ class DepthwiseConv(WindowLanes):
         """Cycles from taking a window's last tap to its result."""
         return self.arithmetic.latency
 
+    @property
+    def most_spacing(self) -> int:
+        """As many as a window has taps."""
+        return self.arithmetic.most_spacing
+
+    @property
+    def constants(self) -> Constants | None:
+        """Thresholds or biases, where they are shared."""
+        return self.arithmetic.constants
+
     @cached_property
     def cost(self) -> Resources:
         """Everything that `elaborate` makes."""
@@ -104,6 +115,10 @@ class DepthwiseConv(WindowLanes):
         flags = 1 + arithmetic.row.latency
         parts += [lone_registers(flags), registered_cells(flags + 3)]
         return Resources.total(parts)
+
+    def _stepping(self, advance: Value) -> Value:
+        """Whether the numbers of a group of channels are used up."""
+        return self.arithmetic.stepping(advance)
 
     def _compute(self, core: Module, taken: Value, ends: Value) -> None:
         """Count through the weights; multiply, accumulate and compare in every lane."""

@@ -16,11 +16,13 @@ from icepop.compiler.ops.linear import LINEAR
 from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.planner.timing import Timing
 from icepop.compiler.types import Beats
+from icepop.hdl.constants import Constants
 from icepop.hdl.matrix.layer_products import chosen, products, worthwhile
 from icepop.hdl.matrix.row_arithmetic import RowArithmetic, single, weight_places
 from icepop.hdl.matrix.sequencer import ColumnSequencer, Sequencer, sequencer_cost
 from icepop.hdl.matrix.tiling import Tiling
 from icepop.hdl.pipeline import delayed
+from icepop.hdl.shared_rom import supply
 from icepop.hdl.sources.choice import source_for, waits, windowed
 from icepop.hdl.sources.lines import LineSource
 from icepop.hdl.sources.vector import VectorSource
@@ -152,6 +154,16 @@ class MatrixVector(LayerUnit):
         return RowArithmetic.of(self.span, product, self.tiling, self.folding, width, turning=turning)
 
     @property
+    def most_spacing(self) -> int:
+        """As many as a group of rows takes."""
+        return self.arithmetic.most_spacing
+
+    @property
+    def constants(self) -> Constants | None:
+        """Thresholds or biases, where they are shared."""
+        return self.arithmetic.constants
+
+    @property
     def idle(self) -> int:
         """Rows of the last group that are none, and whose sums are not compared: their results must be hidden."""
         return 0 if self.arithmetic.target_bits else self.tiling.tiles * self.tiling.pe - self.tiling.rows
@@ -183,6 +195,7 @@ class MatrixVector(LayerUnit):
         """Sequencer, memory and processing elements, which all stop while a result waits to be taken."""
         m, core, arithmetic = Module(), Module(), self.arithmetic
         advance, take = Signal(), Signal()
+        supplied = supply(m, self, arithmetic.stepping(advance))
         m.submodules.sequencer = sequencer = (ColumnSequencer if self.turning else Sequencer)(self.tiling)
         m.submodules.source = source = self.source
         core.submodules.weights = weights = arithmetic.weights
@@ -191,9 +204,9 @@ class MatrixVector(LayerUnit):
             take.eq(source.valid & advance),
             sequencer.take.eq(take),
             source.take.eq(take),
-            source.i.valid.eq(self.i.valid),
+            source.i.valid.eq(self.i.valid & supplied),
             source.i.payload.eq(self.i.payload),
-            self.i.ready.eq(source.i.ready),
+            self.i.ready.eq(source.i.ready & supplied),
             weights.address.eq(sequencer.address),
         ]
         if isinstance(source, VectorSource):

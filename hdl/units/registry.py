@@ -7,6 +7,7 @@ from icepop.compiler.planner.plan import Folding, Span
 from icepop.compiler.registry import subclasses
 from icepop.hdl import units
 from icepop.hdl.fork import Fork
+from icepop.hdl.shared_rom import shared_cost
 from icepop.hdl.units.base import LayerUnit, StreamUnit
 from icepop.hdl.units.gearbox import gearboxes
 
@@ -25,4 +26,4 @@ def layer_units() -> list[ComponentKind]:
 
 def unit_library() -> UnitLibrary:
     """Everything that plans are made of."""
-    return UnitLibrary(layer_units(), gearboxes, Fork)
+    return UnitLibrary(layer_units(), gearboxes, Fork, shared_cost)

@@ -33,7 +33,7 @@ class ThresholdSearch(ChannelUnit):
     span : Span
         A `Threshold` of at least five levels.
     folding : Folding
-        One lane, whatever it says.
+        One lane, whatever it says; the spacing of shared constants, which are those of the first stage.
 
     Notes
     -----
@@ -45,7 +45,7 @@ class ThresholdSearch(ChannelUnit):
         (op,) = span.ops
         if not isinstance(op, Threshold):
             raise TypeError(f"ThresholdSearch takes a Threshold, not a {type(op).__name__}")
-        super().__init__(span, Folding())
+        super().__init__(span, Folding(spacing=folding.spacing))
         self.bits = ordinal_bits(self.input.domain)
         self.stages = level_bits(self.output.domain)
         self.mixed = len(np.unique(op.sign)) > 1

@@ -28,6 +28,13 @@ def mixed_design(seed: int, largest: int = 24) -> tuple[Accelerator, np.random.G
     return Accelerator(graph, random_plan(rng, graph), taps=True), rng
 
 
+def sharing_design(seed: int, largest: int = 24) -> tuple[Accelerator, np.random.Generator]:
+    """A random network whose layers share a memory for their constants."""
+    rng = np.random.default_rng([17, seed])
+    graph = mixed_mlp(rng, rng.integers(2, largest + 1, rng.integers(3, 5)).tolist())
+    return Accelerator(graph, random_plan(rng, graph, sharing=True), taps=True), rng
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_random_networks_are_exact_and_as_fast_as_planned(seed: int) -> None:
     check(*random_design(seed), "amaranth", 6)
@@ -36,6 +43,23 @@ def test_random_networks_are_exact_and_as_fast_as_planned(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_networks_in_mixed_precisions_are_exact_and_as_fast_as_planned(seed: int) -> None:
     check(*mixed_design(seed, largest=12), "amaranth", 4)
+
+
+def test_networks_that_share_constants_are_exact_and_as_fast_as_planned() -> None:
+    designs = [sharing_design(seed, largest=12) for seed in range(10)]
+    assert sum(design.plan.shared is not None and len(design.plan.shared.stages) > 1 for design, _ in designs) >= 5
+    for design, rng in designs:
+        check(design, rng, "amaranth", 4)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("first", range(0, 200, 20))
+def test_many_networks_that_share_constants_are_exact(first: int, need: Callable[[str], None]) -> None:
+    need("c++")
+    designs = [sharing_design(seed) for seed in range(first, first + 20)]
+    verilator_cpp.prepare([design for design, _ in designs])
+    for design, rng in designs:
+        check(design, rng, "verilator_cpp", 20, (Stall("random"), UNSTALLED))
 
 
 @pytest.mark.nightly

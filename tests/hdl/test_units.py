@@ -1,5 +1,6 @@
 """The contract of every layer unit, over the registry: a new unit file is tested before its author writes a test."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -22,12 +23,15 @@ from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.planner.search import search
 from icepop.compiler.types import TensorType
 from icepop.hdl.accelerator import Accelerator
+from icepop.hdl.shared_rom import SharedRom
 from icepop.hdl.units.base import LayerUnit
 from icepop.hdl.units.registry import layer_units, unit_library
 from icepop.sim.prove import simulate
 
 UNBOUNDED = Resources(cells=10**9, ebr=10**9)
 KINDS = {kind.__name__: kind for kind in layer_units()}
+SHARING = ("AffineScores", "DepthwiseConv", "MatrixVector", "MultiplyAddShift", "ThresholdCompare", "ThresholdSearch")
+"""Units whose constants may be in a memory that others read too."""
 
 POOL = [
     *(
@@ -92,6 +96,18 @@ def cases(kind: type[LayerUnit], total: int) -> list[tuple[Span, Folding]]:
     return [chosen[k] for k in rng.permutation(len(chosen))[:total]]
 
 
+def spaced_cases(kind: type[LayerUnit], total: int) -> list[tuple[Span, Folding]]:
+    """Some of the same with constants that are shared, as often as they can be read, as seldom, or in between."""
+    rng = np.random.default_rng(4)
+    found = []
+    for span, folding in cases(kind, 12 * total):
+        most = kind(span, folding).most_spacing
+        if most >= 2:
+            spacing = int(rng.choice([2, rng.integers(2, min(most, 12) + 1), min(most, 12)]))
+            found.append((span, replace(folding, spacing=spacing)))
+    return [found[k] for k in rng.permutation(len(found))[:total]]
+
+
 def takes(kind: type[LayerUnit], span: Span, folding: Folding) -> bool:
     """Whether a unit can be folded so."""
     if folding.pe > span.results[0].length or folding.simd > span.inputs[0].length:
@@ -117,14 +133,32 @@ def test_the_pool_has_a_span_for_every_unit(name: str) -> None:
 def test_results_and_cycles_are_exact_at_every_folding(name: str) -> None:
     rng = np.random.default_rng(2)
     for span, folding in cases(KINDS[name], 40):
-        design = design_of(KINDS[name], span, folding)
-        type = design.graph.types[design.input_op]
-        domain = type.integers
-        codes = rng.choice(np.arange(domain.lo, domain.hi + 1, domain.step), (6, *type.shape))
-        report = simulate(design, codes, "amaranth", STALLS)
-        assert report.mismatch is None, (folding, report.message)
-        assert report.exact == 6
-        assert (report.latency, report.intervals) == (design.plan.latency, (design.plan.interval,)), folding
+        check_run(design_of(KINDS[name], span, folding), rng)
+
+
+@pytest.mark.parametrize("name", SHARING)
+def test_results_and_cycles_are_exact_with_shared_constants(name: str) -> None:
+    rng = np.random.default_rng(3)
+    found = spaced_cases(KINDS[name], 20)
+    assert {folding.spacing for _, folding in found} - {2}
+    for span, folding in found:
+        check_run(design_of(KINDS[name], span, folding), rng)
+
+
+def check_run(design: Alone | Accelerator, rng: np.random.Generator) -> None:
+    """Exact results and cycles, with stalls and without."""
+    type = design.graph.types[design.input_op]
+    domain = type.integers
+    codes = rng.choice(np.arange(domain.lo, domain.hi + 1, domain.step), (6, *type.shape))
+    report = simulate(design, codes, "amaranth", STALLS)
+    assert report.mismatch is None, (design.plan, report.message)
+    assert report.exact == 6
+    assert (report.latency, report.intervals) == (design.plan.latency, (design.plan.interval,)), design.plan
+
+
+@pytest.mark.parametrize("name", sorted(KINDS.keys() - set(SHARING)))
+def test_other_units_share_no_constants(name: str) -> None:
+    assert not spaced_cases(KINDS[name], 40)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -133,15 +167,22 @@ def test_planned_cells_are_close_and_ebr_exact(name: str) -> None:
         check_cost(KINDS[name](span, folding))
 
 
+@pytest.mark.parametrize("name", SHARING)
+def test_planned_cells_are_close_and_ebr_exact_with_shared_constants(name: str) -> None:
+    for span, folding in spaced_cases(KINDS[name], 3):
+        check_cost(KINDS[name](span, folding))
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", KINDS)
 def test_planned_cells_are_close_and_ebr_exact_at_many_foldings(name: str) -> None:
-    for span, folding in cases(KINDS[name], 60):
+    for span, folding in [*cases(KINDS[name], 60), *spaced_cases(KINDS[name], 20)]:
         check_cost(KINDS[name](span, folding))
 
 
 def check_cost(unit: LayerUnit) -> None:
     """Cells within 15 % or 20 of place and route, EBR exact."""
     measured = synthesize(unit, "unit")
-    assert unit.cost.ebr == measured.ebr
-    assert abs(unit.cost.cells - measured.cells) <= max(20, 0.15 * measured.cells), (unit.folding, unit.cost, measured)
+    cost = unit.cost + (Resources() if unit.constants is None else SharedRom([unit.constants]).cost)
+    assert cost.ebr == measured.ebr
+    assert abs(cost.cells - measured.cells) <= max(20, 0.15 * measured.cells), (unit.folding, cost, measured)

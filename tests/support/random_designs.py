@@ -24,16 +24,19 @@ PATIENCE = 4
 """Choices for the whole network that are tried, before the search may fold one layer more by itself."""
 
 
-def random_plan(rng: np.random.Generator, graph: Graph) -> Plan:
+def random_plan(rng: np.random.Generator, graph: Graph, sharing: bool = False) -> Plan:
     """Plan in which as many layers as possible have a random unit at a random folding.
 
-    Not all can be had: at the ends of a pipeline lanes divide a pixel, and a convolution's groups divide evenly.
+    With ``sharing`` most constants are in one memory. Not all can be had: at the ends of a pipeline lanes divide a
+    pixel, and a convolution's groups divide evenly.
     """
     layers = cut(graph, graph.input.name, unit_library())
     free, tries = 0, 0
     while True:
         pinned = rng.permutation(len(layers))[free:]
         pins = {layers[k].span.name: random_pin(rng, layers[k]) for k in pinned}
+        if sharing:
+            pins |= {layers[k].span.name: spaced(rng, layers[k], pins[layers[k].span.name]) for k in pinned}
         foldings = {name: pin.folding for name, pin in pins.items()}
         units = {name: pin.unit for name, pin in pins.items()}
         try:
@@ -67,6 +70,18 @@ def abreast(rng: np.random.Generator, kind: LayerKind, span: Span, folding: Fold
     except PlanError:
         return folding
     return several if lanes == several.pe * several.pixels else folding
+
+
+def spaced(rng: np.random.Generator, layer: Layer, pin: Pin) -> Pin:
+    """The same with constants that are shared, if it has some and can be folded so."""
+    (kind,) = [kind for kind in layer.kinds if kind.__name__ == pin.unit]
+    try:
+        most = kind(layer.span, pin.folding).most_spacing
+    except PlanError:
+        return pin
+    if most < 2 or rng.random() < 0.2:
+        return pin
+    return replace(pin, folding=replace(pin.folding, spacing=int(rng.integers(2, min(most, 20) + 1))))
 
 
 def random_codes(rng: np.random.Generator, graph: Graph, samples: int) -> np.ndarray:

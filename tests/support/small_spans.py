@@ -113,6 +113,8 @@ LAYERS: dict[str, tuple[Span, Folding]] = {
     "dense, double buffer, 2 bits": (dense(QUARTERS[:2, :2], BIT), Folding(1, 1, "integer")),
     "dense, registers": (dense(BINARY[:2, :2]), Folding(1, 1, buffer="registers")),
     "dense, registers, ternary": (dense(TERNARY[:2], thresholded=False), Folding(1, 2, buffer="registers")),
+    "dense, shared constants": (dense(BINARY[:, :2]), Folding(1, 1, spacing=2)),
+    "dense, shared biases": (dense(TERNARY[:, :2], thresholded=False), Folding(1, 1, "ternary", spacing=2)),
     "conv": (conv((2, 2), BINARY[:2, :2, None].repeat(2, 2), window((2,)), limit=0), Folding(1, 2)),
     "conv, padded": (
         conv((1, 3), BINARY[:1, :2].reshape(1, 1, 2), PADDED, limit=0),
@@ -136,6 +138,10 @@ LAYERS: dict[str, tuple[Span, Folding]] = {
         chain(TensorType((3,), TWO_BITS), reached([[1, 2], [-3, -1], [0, 3]], Domain(-1, 1), (1, -1, 1))),
         Folding(2, 2),
     ),
+    "thresholds, shared constants": (
+        chain(TensorType((3,), TWO_BITS), reached([[1, 2], [-3, -1], [0, 3]], Domain(-1, 1), (1, -1, 1))),
+        Folding(2, 2, spacing=2),
+    ),
     "many thresholds": (
         chain(TensorType((2,), Domain(0, 7)), reached([[1, 2, 4, 7], [-6, -5, -2, 0]], Domain(-2, 2), (1, -1))),
         Folding(1, 1),
@@ -145,6 +151,7 @@ LAYERS: dict[str, tuple[Span, Folding]] = {
         Folding(1, 1),
     ),
     "scores": (scores(BIT, [1, -2, 3], [0, 7, 1]), Folding(2, 2)),
+    "scores, shared constants": (scores(BIT, [1, -2, 3], [0, 7, 1]), Folding(1, 1, spacing=3)),
     "argmax": (argmax(TWO_BITS), Folding()),
     "argmax of signed scores": (argmax(SIGNED), Folding()),
     "sum": (added([[1, -1], [2, 1]], BIT, BIPOLAR), Folding(1, 1)),

@@ -5,9 +5,9 @@ import pytest
 from messages import says
 
 from icepop.compiler.errors import PlanError
-from icepop.compiler.planner.plan import Folding, Pin, Plan, Resources, Stage, read_folding, read_pins
+from icepop.compiler.planner.plan import Folding, Pin, Plan, Resources, SharedMemory, Stage, read_folding, read_pins
 
-CHOSEN = Folding(1, 16, "binary", "ebr", "registers", 8, 3)
+CHOSEN = Folding(1, 16, "binary", "ebr", "registers", 8, 3, 4)
 PLAN = Plan(
     "icebreaker",
     "encode",
@@ -25,11 +25,12 @@ PLAN = Plan(
     ),
     192,
     700,
+    shared=SharedMemory(("fc2",), Resources(9, 8, 7, 6, 5)),
 )
 
 
 def test_resources_add_up() -> None:
-    assert PLAN.cost == Resources(145, 75, 40, 176, 11, 1, 3)
+    assert PLAN.cost == Resources(154, 83, 47, 182, 16, 1, 3)
     assert Resources(1, 2, 3, 4, 5, 6, 7) * 3 == Resources(3, 6, 9, 12, 15, 18, 21)
     assert Resources.total([]) == Resources()
 
@@ -44,13 +45,16 @@ def test_foldings_come_back_from_a_saved_plan(tmp_path: Path) -> None:
 def test_a_saved_plan_says_what_it_reaches() -> None:
     saved = json.loads(PLAN.to_json())
     assert (saved["interval"], saved["latency"], saved["board"]) == (192, 700, "icebreaker")
-    assert saved["cost"]["ebr"] == 11
+    assert saved["cost"]["ebr"] == 16
+    assert saved["shared"]["stages"] == ["fc2"]
     folding = saved["stages"][0]["folding"]
-    assert folding == {"pe": 4, "simd": 32, "encoding": "", "weights": "", "buffer": "", "pitch": 0, "pixels": 1}
+    texts = {"encoding": "", "weights": "", "buffer": ""}
+    assert folding == {"pe": 4, "simd": 32, **texts, "pitch": 0, "pixels": 1, "spacing": 0}
 
 
 def test_a_folding_says_what_was_chosen() -> None:
     assert str(Folding(4, 32)) == "4x32"
+    assert str(Folding(1, 1, spacing=6)) == "1x1, constants shared 1/6"
     assert str(Folding(4, 32, "ternary", "lut", "registers", 8)) == (
         "4x32, ternary, weights in lut, in registers, pitch 8"
     )
