@@ -22,6 +22,8 @@ class Source(LateComponent):
         Layout of the stream.
     members : mapping of str to Member
         Further ports.
+    abreast : int
+        Beats that are handed out at once.
 
     Members
     -------
@@ -31,21 +33,21 @@ class Source(LateComponent):
         The program's next beat can be taken.
     take : In(1)
         Take it; only while ``valid``.
-    data : Out(beats.width)
-        The beat taken last, from the cycle after.
-    inside : Out(1)
-        Whether that beat lies on the map; where not, it is padding and ``data`` may be anything.
+    data : Out(abreast * beats.width)
+        The beat taken last, from the cycle after; of several the first one's is least significant.
+    inside : Out(abreast)
+        Whether each lies on the map; where not, it is padding and its ``data`` may be anything.
     """
 
-    def __init__(self, beats: Beats, members: Mapping[str, Member] = MappingProxyType({})):
+    def __init__(self, beats: Beats, members: Mapping[str, Member] = MappingProxyType({}), abreast: int = 1):
         self.beats = beats
         super().__init__(
             lambda: {
                 "i": In(stream.Signature(beats.width)),
                 "valid": Out(1),
                 "take": In(1),
-                "data": Out(beats.width),
-                "inside": Out(1, init=1),
+                "data": Out(abreast * beats.width),
+                "inside": Out(abreast, init=(1 << abreast) - 1),
                 **members,
             }
         )

@@ -50,10 +50,6 @@ class LineSource(Source):
 
     Members
     -------
-    data : Out(abreast * beats.width)
-        A beat for each window, the first one's least significant.
-    inside : Out(abreast)
-        Whether each lies on the map.
     ends : Out(1)
         The beat that can be taken is the last one of its reading.
 
@@ -92,8 +88,7 @@ class LineSource(Source):
         # a row more, for a producer that is fast at times, where it takes no more block memory
         choice = costs[0].ebr == costs[1].ebr
         self.depth, self.memory = depths[choice], costs[choice]
-        members = {"data": Out(abreast * beats.width), "inside": Out(abreast, init=(1 << abreast) - 1), "ends": Out(1)}
-        super().__init__(beats, members)
+        super().__init__(beats, {"ends": Out(1)}, abreast)
 
     @cached_property
     def ahead(self) -> int:

@@ -18,7 +18,8 @@ from icepop.sim.backends import verilator_cpp
 from icepop.sim.prove import simulate
 
 SAMPLES = 12
-LEAST = 0.9
+LEAST = 0.95
+"""A cycle lost with every window of 3x3 taps costs more."""
 
 
 def planned(make, side, path, taps):
@@ -62,7 +63,7 @@ def test_the_four_have_all_kinds_of_layers(accelerators):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_convolutions_keep_their_processing_elements_busy(name, accelerators):
-    """At least nine tenths of the time, wherever lanes divide the channels; that intervals are true is shown above."""
+    """Nearly all the time, wherever none is idle by its numbers; that intervals are true is shown above."""
     graph, plan = accelerators[name].graph, accelerators[name].plan
     shares = {stage.name: efficiency(graph, stage) for stage in plan.stages if even(graph, stage)}
     assert shares

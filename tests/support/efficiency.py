@@ -27,9 +27,15 @@ def efficiency(graph: Graph, stage: Stage) -> float:
 
 
 def even(graph: Graph, stage: Stage) -> bool:
-    """Whether a stage is a convolution whose lanes divide its channels and whose pixels divide a row: none is idle."""
+    """Whether a stage is a convolution all of whose lanes have something to do.
+
+    They divide its channels, its pixels divide a row, and it does not wait for its input, which brings a beat a cycle.
+    """
     op = convolution(graph, stage)
     if op is None or graph.types[op.name].shape[-1] % stage.folding.pixels:
+        return False
+    channels, *sizes = graph.types[op.inputs[0]].shape
+    if stage.interval == -(-channels // stage.folding.simd) * np.prod(sizes):
         return False
     rows, channels = len(op.weights) // op.groups, op.weights.shape[1]
     if stage.unit == "DepthwiseConv":
