@@ -8,13 +8,14 @@ from math import isqrt
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
+from icepop.compiler.planner.binding import bind, check_slots
 from icepop.compiler.planner.chains import Chain, Search
-from icepop.compiler.planner.layers import Layer, Unit, UnitLibrary, cut
+from icepop.compiler.planner.layers import UnitLibrary, cut
 from icepop.compiler.planner.links import Stream
 from icepop.compiler.planner.pipeline import READY_UNITS, Draft, compose
 from icepop.compiler.planner.plan import Folding, Plan, Resources
 from icepop.compiler.planner.schedule import SAMPLES
-from icepop.compiler.planner.sharing import check_slots, check_spacing, cost_of, shared
+from icepop.compiler.planner.sharing import Known, cost_of, shared
 
 FILL = 0.85
 """Share of the logic cells that place and route fills without trouble."""
@@ -22,36 +23,14 @@ FILL = 0.85
 EBR_PRICE = 64
 """Cells that an EBR is worth when foldings are compared, unless more or less is needed to fit; yosys weighs it so."""
 
+EBR_FIRST = 10**6
+"""Price at which nothing else counts."""
+
 PRICES = 11
 """Prices that are tried at most."""
 
 ATTEMPTS = 8
 """Choices of units that are scheduled, each with a tighter bound, until one keeps an interval exactly."""
-
-
-def bind(layer: Layer, pins: Mapping[str, Folding], units: Mapping[str, str]) -> list[Unit]:
-    """Units for a layer: of the pinned kind and folding, or of every kind and every folding that it offers."""
-    span, kinds = layer.span, layer.kinds
-    if unit := units.get(span.name):
-        kinds = tuple(kind for kind in kinds if kind.__name__ == unit)
-        if not kinds:
-            able = " or ".join(kind.__name__ for kind in layer.kinds)
-            raise PlanError(f"layer '{span.name}' cannot be computed by {unit} but by {able}; change the plan's unit")
-    if span.name not in pins:
-        return [kind(span, folding) for kind in kinds for folding in kind.foldings(span)]
-    folding = pins[span.name]
-    outputs, inputs = span.results[0].shape[0], span.inputs[0].shape[0]
-    if not (1 <= folding.pe <= outputs and 1 <= folding.simd <= inputs):
-        raise PlanError(
-            f"layer '{span.name}' cannot be folded {folding}: pe must be 1 to {outputs} and simd 1 to {inputs}"
-        )
-    bound = [kind(span, folding) for kind in kinds]
-    lanes = folding.pe * folding.pixels, folding.simd
-    fitting = [unit for unit in bound if (unit.output.lanes, unit.inputs[0].lanes) == lanes]
-    if not fitting:
-        names = " or ".join(kind.__name__ for kind in kinds)
-        raise PlanError(f"layer '{span.name}' cannot be folded {folding}: {names} takes no such folding")
-    return check_spacing(span.name, folding, fitting)
 
 
 @dataclass(frozen=True)
@@ -103,6 +82,8 @@ class Task:
         What it has to reach.
     fixed : set of str
         Layers whose foldings are given.
+    known, spaced : dict
+        Chains and units that were asked for before.
     """
 
     finder: Search
@@ -111,6 +92,7 @@ class Task:
     goal: Goal
     fixed: frozenset[str] = frozenset()
     known: dict[tuple[int, int], Chain | None] = field(default_factory=dict)
+    spaced: Known = field(default_factory=dict)
 
     def cheapest(self, interval: int, ebr_price: int) -> Chain | None:
         """Layers at the least price in which every stage has at most this interval, and what memory some share."""
@@ -122,7 +104,7 @@ class Task:
 
     def sharing(self, chain: Chain, interval: int, ebr_price: int = EBR_PRICE) -> Chain | None:
         """The chain with some of its constants in one memory; None where that saves nothing."""
-        return shared(chain, self.library, interval, ebr_price, self.fixed)
+        return shared(chain, self.library, interval, ebr_price, self.fixed, self.spaced)
 
     def roughly(self, interval: int) -> Chain | None:
         """Layers of at most this interval that fit: the cheapest, or those with fewer EBR of the fewest cells."""
@@ -145,7 +127,8 @@ class Task:
         for _ in range(PRICES):
             chain = self.cheapest(interval, ebr_price)
             if chain is not None and sharing:
-                chain = self.sharing(chain, interval, ebr_price) or chain
+                saved = [self.sharing(chain, interval, each) or chain for each in (ebr_price, EBR_FIRST)]
+                chain = next(filter(lambda each: goal.fits(each.cost), saved), saved[0])
             if chain is None or goal.fits(chain.cost):
                 return chain
             if chain.price(ebr_price) > FILL * goal.budget.cells + ebr_price * goal.budget.ebr:

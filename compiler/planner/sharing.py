@@ -4,11 +4,13 @@
 from collections.abc import Container, Sequence
 from dataclasses import replace
 
-from icepop.compiler.errors import PlanError
 from icepop.compiler.planner.chains import Chain, price
-from icepop.compiler.planner.layers import Layer, Unit, UnitLibrary
+from icepop.compiler.planner.layers import Unit, UnitLibrary
 from icepop.compiler.planner.pipeline import Placed
 from icepop.compiler.planner.plan import Folding, Resources
+
+LEAST = 2
+"""Fewest cycles between two words."""
 
 
 def spacing(unit: Unit) -> int:
@@ -36,8 +38,12 @@ def cost_of(placed: Sequence[Placed], library: UnitLibrary) -> Resources | None:
     return Resources.total(parts)
 
 
+Known = dict[tuple[int, int], Unit | None]
+"""Units with shared constants by unit without and interval: a search asks for the same ones again and again."""
+
+
 def shared(
-    chain: Chain, library: UnitLibrary, interval: int, ebr_price: int, fixed: Container[str] = ()
+    chain: Chain, library: UnitLibrary, interval: int, ebr_price: int, fixed: Container[str], known: Known
 ) -> Chain | None:
     """The chain with the constants of some layers in one memory, those that save most first; None if nothing is saved.
 
@@ -53,13 +59,17 @@ def shared(
         Cells that an EBR is worth.
     fixed : container of str
         Names of layers whose foldings stay.
+    known : Known
+        Grows.
     """
     if library.share is None:
         return None
     options: list[tuple[int, int, Unit]] = []
     for k, placed in enumerate(chain.placed):
-        unit = None if placed.layer.span.name in fixed else spaced(placed, interval)
-        if unit is not None:
+        key = id(placed.unit), interval
+        if key not in known:
+            known[key] = None if placed.layer.span.name in fixed else spaced(placed, interval)
+        if (unit := known[key]) is not None:
             options.append((price(placed.unit.cost, ebr_price) - price(unit.cost, ebr_price), k, unit))
     best, first = chain, not any(spacing(placed.unit) for placed in chain.placed)
     for _, k, unit in sorted(options, key=lambda option: -option[0]):
@@ -84,34 +94,3 @@ def spaced(placed: Placed, interval: int) -> Unit | None:
             if slower.timing.interval <= interval:
                 return slower
     return None
-
-
-LEAST = 2
-"""Fewest cycles between two words."""
-
-
-def check_spacing(name: str, folding: Folding, units: Sequence[Unit]) -> list[Unit]:
-    """Units that can share their constants as a folding asks; raises `PlanError` where none can."""
-    if not folding.spacing:
-        return list(units)
-    able = [unit for unit in units if LEAST <= folding.spacing <= most_spacing(unit)]
-    if able:
-        return able
-    kinds = " or ".join(type(unit).__name__ for unit in units)
-    most = max(most_spacing(unit) for unit in units)
-    if most < LEAST:
-        raise PlanError(f"layer '{name}': {kinds} has no constants here that can be shared; set its spacing to 0")
-    raise PlanError(
-        f"layer '{name}': spacing must be {LEAST} to {most} cycles, not {folding.spacing}, or 0 for a memory of its own"
-    )
-
-
-def check_slots(layers: Sequence[Layer], choices: Sequence[Sequence[Unit]], library: UnitLibrary) -> None:
-    """Refuse given spacings that are too small for one memory; raises `PlanError`."""
-    readers = {layer.span.name: units[0] for layer, units in zip(layers, choices, strict=True) if spacing(units[0])}
-    if readers and library.share is not None and library.share(list(readers.values())) is None:
-        wanted = ", ".join(f"'{name}' one in {spacing(unit)}" for name, unit in readers.items())
-        raise PlanError(
-            f"one memory cannot give so many words of constants in so few cycles: {wanted}; "
-            "raise a spacing, or set one to 0 for a memory of its own"
-        )
