@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 from icepop.compiler.planner.plan import Resources
 from icepop.hdl.arithmetic.bit_sum import PITCH, BitSum
 from icepop.hdl.products.base import Product
-from icepop.hdl.units.base import adder_cells, registered_cells
+from icepop.hdl.units.base import adder_cells, look_ups, registered_cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +61,15 @@ class Row:
 
     @property
     def cost(self) -> Resources:
-        """Accumulator, and the choice of what is added to; what products and their sum cost depends on the weights."""
-        parts = []
+        """Accumulator, and the choice of what is added to; what products and their sum cost depends on the weights.
+
+        Bits below what a sum counts never change, and synthesis sees it.
+        """
+        parts, bits = [], self.bits - self.shift
         if self.accumulates:
-            parts += [adder_cells(self.bits), registered_cells((self.turns - 1) * self.bits)]
+            parts += [adder_cells(bits), registered_cells((self.turns - 1) * bits)]
         if self.starts and self.several:
-            parts.append(Resources(lut4=self.bits, cells=self.bits))
+            parts.append(look_ups(bits))
         return Resources.total(parts)
 
 

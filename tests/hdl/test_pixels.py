@@ -112,6 +112,7 @@ def test_several_windows_are_offered_where_they_raise_the_rate(network: Graph) -
         (NETWORKS[0], Folding(6, 3, pixels=2)),
         (NETWORKS[1], Folding(5, 2, weights="ebr", pixels=3)),
         (NETWORKS[3], Folding(3, 2, pixels=4)),
+        (conv(5, (4, 5, 3), BIPOLAR, BIPOLAR, SAME), Folding(5, 2, weights="ebr", pixels=3)),
         (conv(12, (1, 8, 14), SIGNED, BIPOLAR, window((3, 3)), BIPOLAR), Folding(12, 1, pixels=4)),
         (NETWORKS[6], Folding(5, 5, pixels=4)),
         (NETWORKS[7], Folding(3, 3, pixels=3)),
