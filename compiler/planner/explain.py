@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from icepop.compiler.planner.goal import FILL
 from icepop.compiler.planner.plan import Plan, Resources
-from icepop.compiler.planner.search import FILL
 
 ENDLESS = 10**9
 """More of a resource than any network takes."""

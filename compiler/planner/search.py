@@ -10,15 +10,13 @@ from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
 from icepop.compiler.planner.binding import bind, check_slots
 from icepop.compiler.planner.chains import Chain, Search
+from icepop.compiler.planner.goal import FILL, Goal
 from icepop.compiler.planner.layers import UnitLibrary, cut
 from icepop.compiler.planner.links import Stream
 from icepop.compiler.planner.pipeline import READY_UNITS, Draft, compose
 from icepop.compiler.planner.plan import Folding, Plan, Resources
 from icepop.compiler.planner.schedule import SAMPLES
 from icepop.compiler.planner.sharing import Known, cost_of, shared
-
-FILL = 0.85
-"""Share of the logic cells that place and route fills without trouble."""
 
 EBR_PRICE = 64
 """Cells that an EBR is worth when foldings are compared, unless more or less is needed to fit; yosys weighs it so."""
@@ -31,39 +29,6 @@ PRICES = 11
 
 ATTEMPTS = 8
 """Choices of units that are scheduled, each with a tighter bound, until one keeps an interval exactly."""
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What a plan has to reach, and with what.
-
-    Parameters
-    ----------
-    board : str
-        Name of the board, for messages.
-    budget : Resources
-        What it has for the accelerator.
-    interval : int or None
-        Cycles a sample that must be reached, with the least area; without it, as few as fit.
-    max_lut : int or None
-        LUT4 that may be used.
-    ready_units : int
-        Units through which a ready may run in one cycle.
-    even : bool or None
-        Whether FIFOs even out bursts; None where either will do.
-    """
-
-    board: str
-    budget: Resources
-    interval: int | None = None
-    max_lut: int | None = None
-    ready_units: int = READY_UNITS
-    even: bool | None = None
-
-    def fits(self, cost: Resources) -> bool:
-        """Whether a cost leaves enough of the chip free to be placed and routed."""
-        few = self.max_lut is None or cost.lut4 <= self.max_lut
-        return few and cost.ebr <= self.budget.ebr and cost.cells <= FILL * self.budget.cells
 
 
 @dataclass(frozen=True)

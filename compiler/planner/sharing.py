@@ -4,7 +4,7 @@
 from collections.abc import Container, Sequence
 from dataclasses import replace
 
-from icepop.compiler.planner.chains import Chain
+from icepop.compiler.planner.chains import Chain, price
 from icepop.compiler.planner.layers import Unit, UnitLibrary
 from icepop.compiler.planner.pipeline import Placed
 from icepop.compiler.planner.plan import Folding, Resources
@@ -70,7 +70,7 @@ def shared(
         if key not in known:
             known[key] = None if placed.layer.span.name in fixed else spaced(placed, interval)
         if (unit := known[key]) is not None:
-            own, rest = (Chain((), each.cost).price(ebr_price) for each in (placed.unit, unit))
+            own, rest = (price(each.cost, ebr_price) for each in (placed.unit, unit))
             options.append((own - rest, k, unit))
     best, first = chain, not any(spacing(placed.unit) for placed in chain.placed)
     for _, k, unit in sorted(options, key=lambda option: -option[0]):
@@ -78,7 +78,7 @@ def shared(
         others[k] = replace(others[k], unit=unit)
         cost = cost_of(others, library)
         # one alone saves nothing: it is what the next ones are put beside
-        if cost is not None and (first or Chain((), cost).price(ebr_price) < best.price(ebr_price)):
+        if cost is not None and (first or price(cost, ebr_price) < best.price(ebr_price)):
             best, first = Chain(tuple(others), cost), False
     return best if best.price(ebr_price) < chain.price(ebr_price) else None
 

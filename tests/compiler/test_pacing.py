@@ -14,9 +14,10 @@ from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.window import Window
 from icepop.compiler.planner.flow import Node
+from icepop.compiler.planner.goal import FILL
 from icepop.compiler.planner.pacing import AT_ONCE, Hold, paced
 from icepop.compiler.planner.plan import Folding, Plan, Resources
-from icepop.compiler.planner.search import FILL, search
+from icepop.compiler.planner.search import search
 from icepop.compiler.planner.timing import Inlet, Timing, streaming
 from icepop.compiler.types import BIPOLAR, TensorType
 from icepop.hdl.units.registry import unit_library

@@ -21,11 +21,12 @@ from icepop.compiler.ops.max_pool import MaxPool
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.ops.window import Window
 from icepop.compiler.planner.flow import Node
+from icepop.compiler.planner.goal import FILL, Goal
 from icepop.compiler.planner.layers import Unit, UnitLibrary
 from icepop.compiler.planner.links import waiting
 from icepop.compiler.planner.plan import Folding, Plan, Resources, Span
 from icepop.compiler.planner.schedule import schedule
-from icepop.compiler.planner.search import EBR_PRICE, FILL, Goal, search
+from icepop.compiler.planner.search import EBR_PRICE, search
 from icepop.compiler.planner.timing import Inlet, Timing, streaming
 from icepop.compiler.types import BIPOLAR, Beats, Domain, TensorType
 from icepop.hdl.units.registry import unit_library

@@ -17,8 +17,9 @@ from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.threshold import Threshold
+from icepop.compiler.planner.goal import FILL
 from icepop.compiler.planner.plan import Folding, Plan, Resources, read_pins
-from icepop.compiler.planner.search import FILL, search
+from icepop.compiler.planner.search import search
 from icepop.compiler.types import Domain, TensorType
 from icepop.hdl.units.registry import unit_library
 
