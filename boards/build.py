@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,11 +11,10 @@ from typing import Any
 from icepop.boards.base import Board
 from icepop.boards.board_top import BoardTop
 from icepop.boards.clock import Baud, Clock
-from icepop.boards.place import SEEDS, Progress, place
+from icepop.boards.implement import SEEDS, Progress, implement
 from icepop.boards.tools import ICEPACK, run
 from icepop.boards.top import Streaming
-from icepop.boards.yosys import synthesize_script
-from icepop.compiler.errors import PlanError, ToolError
+from icepop.compiler.errors import ToolError
 from icepop.compiler.files import replacing
 from icepop.compiler.planner.plan import Resources
 
@@ -130,12 +129,7 @@ def build(
             (folder / file).write_text(plan.files[file])
         progress("elaborate", 1, 1)
 
-        progress("synthesize", 0, 1)
-        total, part = synthesize_script(folder, NAME, f"{NAME}.{ACCELERATOR}")
-        check_fit(total, board)
-        progress("synthesize", 1, 1)
-
-        placed = place(folder, NAME, ACCELERATOR, board, clock, seeds, progress)
+        made = implement(folder, NAME, ACCELERATOR, board, clock, seeds, progress)
 
         progress("pack", 0, 1)
         run(ICEPACK, [f"{NAME}.asc", BITSTREAM], folder)
@@ -145,27 +139,16 @@ def build(
             bitstream=BITSTREAM,
             clock_requested_hz=clock.requested_hz,
             clock_hz=clock.actual_hz,
-            fmax_hz=placed.fmax_hz,
+            fmax_hz=made.fmax_hz,
             baud=baud.requested,
             baud_error=baud.error,
-            seed=placed.seed,
-            accelerator=replace(part, cells=placed.part_cells),
-            total=replace(total, cells=placed.cells),
+            seed=made.seed,
+            accelerator=made.part,
+            total=made.total,
         )
         (folder / REPORT).write_text(report.to_json())
         deliver(folder, output)
     return report
-
-
-def check_fit(total: Resources, board: Board) -> None:
-    """Raise `PlanError` for more primitives than the chip has, which nextpnr would tell less plainly."""
-    for what, name in (("lut4", "LUT4"), ("ff", "flip-flops"), ("ebr", "EBR"), ("spram", "SPRAM"), ("dsp", "DSP")):
-        needed, there = getattr(total, what), getattr(board.budget, what)
-        if needed > there:
-            raise PlanError(
-                f"the design needs {needed} {name} but {board.name} has {there}; "
-                "allow a longer interval or shrink the model"
-            )
 
 
 def deliver(folder: Path, output: Path) -> None:

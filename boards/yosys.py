@@ -59,15 +59,17 @@ def synthesis(name: str, part: str) -> tuple[str, ...]:
     part : str
         Module that is optimised by itself.
     """
-    return filled((*APART, *TOGETHER), name, part)
+    return filled((*APART, *TOGETHER), name, part, LEAST_ENABLED)
 
 
-def filled(commands: Sequence[str], name: str, part: str) -> tuple[str, ...]:
+def filled(commands: Sequence[str], name: str, part: str, least_enabled: int) -> tuple[str, ...]:
     """Commands with these modules' names."""
-    return tuple(command.format(name=name, part=part, least_enabled=LEAST_ENABLED) for command in commands)
+    return tuple(command.format(name=name, part=part, least_enabled=least_enabled) for command in commands)
 
 
-def synthesize_script(folder: Path, name: str, part: str) -> tuple[Resources, Resources]:
+def synthesize_script(
+    folder: Path, name: str, part: str, least_enabled: int = LEAST_ENABLED
+) -> tuple[Resources, Resources]:
     """Turn ``name``.il into the netlist ``name``.json and ``name``.v in ``folder``.
 
     Parameters
@@ -78,6 +80,8 @@ def synthesize_script(folder: Path, name: str, part: str) -> tuple[Resources, Re
         Name of the top module and the files.
     part : str
         Module that is kept apart.
+    least_enabled : int
+        Flip-flops that a clock enable has at least.
 
     Returns
     -------
@@ -89,7 +93,7 @@ def synthesize_script(folder: Path, name: str, part: str) -> tuple[Resources, Re
     ToolError
         Yosys is missing or fails.
     """
-    (folder / f"{name}.ys").write_text("\n".join(filled(SCRIPT, name, part)))
+    (folder / f"{name}.ys").write_text("\n".join(filled(SCRIPT, name, part, least_enabled)))
     run(YOSYS, ["-q", "-l", f"{name}.yosys.log", f"{name}.ys"], folder)
     stat = json.loads((folder / "stat.json").read_text())
     inner = yosys_resources(stat, part)

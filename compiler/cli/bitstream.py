@@ -38,7 +38,7 @@ def bitstream(
     """
     from icepop.boards.build import BITSTREAM, build
     from icepop.boards.clock import choose_baud, choose_clock
-    from icepop.boards.place import SEEDS
+    from icepop.boards.implement import SEEDS
     from icepop.boards.registry import find
     from icepop.hdl.accelerator import Accelerator
     from icepop.sim.pins import through_pins

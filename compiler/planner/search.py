@@ -260,6 +260,12 @@ def too_large(task: Task, remedy: str) -> PlanError:
     if chain.cost.ebr > goal.budget.ebr:
         chain = task.sharing(chain, interval) or chain
     need, budget = chain.cost, goal.budget
+    if goal.fits(need):
+        need = task.drafts(chain)[0].cost  # with forks and FIFOs
+    if goal.fits(need):
+        return PlanError(
+            f"no plan that fits keeps an interval of {interval} cycles when all stages work together; {remedy}"
+        )
     there = f"{goal.board} has {budget.ebr} EBR and {int(FILL * budget.cells)} logic cells to fill"
     if goal.max_lut is not None:
         there += f", and {goal.max_lut} LUT4 are allowed"
