@@ -21,7 +21,7 @@ MORE_ENABLED = 8
 """Flip-flops that an enable has at least where the usual number led to nothing: fewer enables and some more look-up
 tables. A ShuffleNet of 4,250 cells with 168 pairs of enable and reset then takes 4,346, and is placed in 20 s."""
 
-PATIENCE_S = 600
+PATIENCE_S = 300
 """Longest that place and route may take where there is something else to try."""
 
 Progress = Callable[[str, int, int], None]

@@ -115,7 +115,7 @@ def test_a_seed_that_was_asked_for_is_the_only_one(digest, tmp_path, quick):
 @pytest.mark.parametrize(
     ("fmax", "reason"),
     [
-        (None, "nextpnr-ice40 did not finish within 600 s; make the design smaller"),
+        (None, "nextpnr-ice40 did not finish within 300 s; make the design smaller"),
         ("legal", "the 5280 logic cells of icebreaker are too few"),
         ("BELs", "the 5280 logic cells of icebreaker are too few"),
     ],

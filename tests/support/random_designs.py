@@ -20,8 +20,12 @@ UNBOUNDED = Resources(cells=10**9, ebr=10**9)
 MOST = 48
 """Largest ``pe * simd`` that is chosen where there is a choice: larger ones only take longer to compile."""
 
+LARGEST = 1000
+"""Logic cells of a unit that is looked for in a few draws: some of several bits take minutes to compile."""
+
 PATIENCE = 4
-"""Choices for the whole network that are tried, before the search may fold one layer more by itself."""
+"""Choices for the whole network that are tried, before the search may fold one layer more by itself; and draws for a
+layer, before one is taken that is large."""
 
 
 def random_plan(rng: np.random.Generator, graph: Graph, sharing: bool = False) -> Plan:
@@ -57,8 +61,21 @@ def random_pin(rng: np.random.Generator, layer: Layer) -> Pin:
         foldings += [Folding(*rng.integers(1, np.add(channels, 1)).tolist()) for _ in range(len(foldings))]
     least = min(folding.pe * folding.simd for folding in foldings)
     few = [folding for folding in foldings if folding.pe * folding.simd <= max(MOST, least)]
-    folding = few[rng.integers(len(few))]
-    return Pin(abreast(rng, kind, span, folding) if rng.random() < 0.5 else folding, kind.__name__)
+    for _ in range(PATIENCE):
+        folding = few[rng.integers(len(few))]
+        if rng.random() < 0.5:
+            folding = abreast(rng, kind, span, folding)
+        if small(kind, span, folding):
+            break
+    return Pin(folding, kind.__name__)
+
+
+def small(kind: LayerKind, span: Span, folding: Folding) -> bool:
+    """Whether a unit is no larger than `LARGEST`; what cannot be folded so is."""
+    try:
+        return kind(span, folding).cost.cells <= LARGEST
+    except PlanError:
+        return True
 
 
 def abreast(rng: np.random.Generator, kind: LayerKind, span: Span, folding: Folding) -> Folding:
