@@ -23,6 +23,7 @@ from icepop.hdl.arithmetic.comparator import (
 )
 from icepop.hdl.channelwise import ChannelUnit, Parameters
 from icepop.hdl.levels import check_padding, lane_counts
+from icepop.hdl.memory import LUT_DEPTH
 from icepop.hdl.pipeline import behind
 from icepop.hdl.units.base import lone_registers, registered_cells
 
@@ -96,16 +97,26 @@ class ThresholdCompare(ChannelUnit):
     def lanes_cost(self) -> Resources:
         """A comparator and a register for each threshold, and parities."""
         count, pe = len(self.levels) - 1, self.folding.pe
-        compared = (compare_cost(self.bits) + registered_cells(1)) * (count * pe)
-        if self.parameters.rom is None:  # equal constants share a chain, which begins at their lowest bit that is set
-            distinct = [cut for lane in self.cuts[:pe] for cut in np.unique(lane).tolist()]
-            idle = sum(idle_bits(cut, self.bits) for cut in distinct)
-            compared = (compare_cost(self.bits) + registered_cells(1)) * len(distinct)
-            compared += Resources(carry=-idle, cells=-idle)
+        chains = self._chains
+        idle = sum(idle_bits(cut, self.bits) for cut in chains)
+        compared = (compare_cost(self.bits) + registered_cells(1)) * len(chains) + Resources(carry=-idle, cells=-idle)
         if count == 1:
             return compared + lone_registers(pe)
         gates = sum(-(-(len(places) - 1) // 3) for places in self._toggles)
         return compared + registered_cells(gates * pe)
+
+    @property
+    def _chains(self) -> list[int]:
+        """A number for each carry chain: low bits that are 0 are so in all words, and it begins behind them.
+
+        Synthesis sees into constants in look-up tables: of a lane those that are the same in all words share a chain.
+        """
+        words = self.cuts.reshape(-1, self.folding.pe, self.cuts.shape[1])
+        if self.folding.spacing or len(words) > LUT_DEPTH:
+            return [1] * words[0].size
+        steady = (words == words[0]).all(axis=0)
+        shared = [cut for lane, same in zip(words[0], steady, strict=True) for cut in np.unique(lane[same]).tolist()]
+        return [*shared, *np.bitwise_or.reduce(words[:, ~steady], axis=0).tolist()]
 
     @property
     def _toggles(self) -> list[list[int]]:
