@@ -170,10 +170,10 @@ class RowArithmetic:
 
     @property
     def _tiled(self) -> IntArray:
-        """Weights (words, pe, lanes) group of rows by group of rows; 0 in rows that pad a group."""
+        """Weights (words, pe, lanes) group of rows by group of rows; what pads a group repeats its last row."""
         tiling, (_, beats, lanes) = self.tiling, self.product.filled.shape
-        weights = np.zeros((tiling.groups, tiling.tiles * tiling.pe, beats, lanes), np.int64)
-        weights[:, : tiling.rows] = self.product.filled.reshape(tiling.groups, tiling.rows, beats, lanes)
+        rows = np.minimum(np.arange(tiling.tiles * tiling.pe), tiling.rows - 1)
+        weights = self.product.filled.reshape(tiling.groups, tiling.rows, beats, lanes)[:, rows]
         return weights.reshape(-1, tiling.pe, beats, lanes).swapaxes(1, 2).reshape(-1, tiling.pe, lanes)
 
     @cached_property

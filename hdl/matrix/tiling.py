@@ -73,12 +73,14 @@ class Tiling:
         return padded.reshape(-1, self.pe)
 
     def joined(self, words: list[list[int]], bits: int, lanes: Sequence[int]) -> list[int]:
-        """Words of some of each ``pe`` rows, in the order in which they are read, from words of ``bits`` bits."""
+        """Words of some of each ``pe`` rows, in the order in which they are read, from words of ``bits`` bits.
+
+        What pads a group repeats its last row: a row of other weights could reach a sum that no row can.
+        """
         return [
             sum(
-                words[group * self.rows + first + lane][beat] << bits * place
+                words[group * self.rows + min(first + lane, self.rows - 1)][beat] << bits * place
                 for place, lane in enumerate(lanes)
-                if first + lane < self.rows
             )
             for group in range(self.groups)
             for first in range(0, self.rows, self.pe)

@@ -1,16 +1,20 @@
 """Dense networks through search and accelerator: every layer exact, planned cycles, at random foldings."""
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
 from networks import binary_mlp, mixed_mlp, random_sizes
-from random_designs import check, random_plan
+from random_designs import UNBOUNDED, check, random_plan
 
+from icepop.compiler.planner.plan import Folding
+from icepop.compiler.planner.search import search
 from icepop.hdl.accelerator import Accelerator
+from icepop.hdl.units.registry import unit_library
 from icepop.sim.backends import verilator_cpp
 from icepop.sim.bench import Stall
-from icepop.sim.prove import UNSTALLED
+from icepop.sim.prove import UNSTALLED, simulate
 
 
 def random_design(seed: int) -> tuple[Accelerator, np.random.Generator]:
@@ -81,6 +85,17 @@ def test_random_networks_are_exact_on_many_samples(first: int, need: Callable[[s
     verilator_cpp.prepare([design for design, _ in designs])
     for design, rng in designs:
         check(design, rng, "verilator_cpp", 2000)
+
+
+def test_lanes_without_a_row_are_zeros_whatever_comes_in() -> None:
+    """Of 3 rows by 2 the last lane is none; of 5 columns by 2, too, and what a row counts there is its own."""
+    rng = np.random.default_rng(0)
+    graph = binary_mlp(rng, [5, 3, 4])
+    pins = {"fc0": Folding(2, 2), "fc1": Folding(1, 2), "argmax": Folding(1, 1)}
+    plan = search(graph, "x", unit_library(), "test", UNBOUNDED, pins=pins)
+    codes = np.array(list(product([-1, 1], repeat=5)))
+    report = simulate(Accelerator(graph, plan, taps=True), codes, "amaranth")
+    assert (report.message, report.exact, report.as_planned) == (None, 32, True)
 
 
 def test_taps_follow_the_pipeline_and_end_at_the_output() -> None:
