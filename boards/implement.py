@@ -19,7 +19,8 @@ finds no legal place for the last cells, the router goes round in circles, or th
 
 MORE_ENABLED = 8
 """Flip-flops that an enable has at least where the usual number led to nothing: fewer enables and some more look-up
-tables. A ShuffleNet of 4,250 cells with 168 pairs of enable and reset then takes 4,346, and is placed in 20 s."""
+tables. A ShuffleNet that found no legal place then takes 4,346 cells, with 168 pairs of enable and reset, and is placed
+in 20 s."""
 
 PATIENCE_S = 300
 """Longest that place and route may take where there is something else to try."""
@@ -80,7 +81,9 @@ def implement(
         A tool fails.
     """
     fastest, failure, made = 0.0, None, 0
-    for least_enabled, seed in attempts(seeds):
+    *before, last = attempts(seeds)
+    for attempt in (*before, last):
+        least_enabled, seed = attempt
         if made != least_enabled:
             progress("synthesize", 0, 1)
             total, inner = synthesize_script(folder, name, f"{name}.{part}", least_enabled)
@@ -90,7 +93,7 @@ def implement(
         step = f"place and route, seed {seed}"
         progress(step, 0, 1)
         try:
-            route(folder, name, board, seed)
+            route(folder, name, board, seed, total, None if attempt == last else PATIENCE_S)
         except (TookTooLong, Unplaced) as error:
             failure = error
             continue
@@ -103,7 +106,7 @@ def implement(
             return Implemented(seed, fmax_hz, whole, replace(inner, cells=cells))
         fastest = max(fastest, fmax_hz)
     if failure is not None and not fastest:
-        raise PlanError(f"the design could not be placed and routed ({failure}); allow a longer interval")
+        raise failure
     raise PlanError(
         f"the design reaches {fastest / 1e6:.2f} MHz but the clock is {clock.actual_hz / 1e6:g} MHz; "
         "lower the clock, try another seed, or allow a longer interval"
@@ -128,13 +131,15 @@ def check_fit(total: Resources, board: Board) -> None:
             )
 
 
-def route(folder: Path, name: str, board: Board, seed: int) -> None:
-    """Run nextpnr with one seed.
+def route(folder: Path, name: str, board: Board, seed: int, total: Resources, timeout_s: float | None) -> None:
+    """Run nextpnr with one seed on a netlist of these resources; for so many seconds, or as long as any tool may take.
 
     Raises
     ------
     Unplaced
         Some cells have no place.
+    TookTooLong
+        It does not finish in time.
     ToolError
         It fails for another reason.
     """
@@ -142,8 +147,11 @@ def route(folder: Path, name: str, board: Board, seed: int) -> None:
     inputs = ["--json", f"{name}.json", "--pcf", f"{name}.pcf"]
     outputs = ["--asc", f"{name}.asc", "--log", f"{name}.nextpnr.log", "--report", "timing.json"]
     try:
-        run(NEXTPNR, [*chip, *inputs, *outputs, "--write", "placed.json"], folder, PATIENCE_S)
+        run(NEXTPNR, [*chip, *inputs, *outputs, "--write", "placed.json"], folder, timeout_s)
     except ToolError as error:
         if "no BELs remaining" not in str(error) and "legal placement" not in str(error):
             raise
-        raise Unplaced(f"the {board.budget.cells} logic cells of {board.name} are too few") from error
+        raise Unplaced(
+            f"the design's {total.lut4} LUT4 and {total.ff} flip-flops do not fit the {board.budget.cells} logic cells "
+            f"of {board.name}; allow a longer interval or shrink the model"
+        ) from error

@@ -13,13 +13,11 @@ from amaranth.utils import ceil_log2
 
 from icepop.compiler.planner.layers import Unit
 from icepop.compiler.planner.plan import Resources
+from icepop.compiler.planner.sharing import LEAST
 from icepop.compiler.types import unpack_words
 from icepop.hdl.constants import Constants, constants_signature
 from icepop.hdl.memory import Rom, distinct_columns
 from icepop.hdl.units.base import LayerUnit, counter_cells, lone_registers, look_ups, registered_cells
-
-FEWEST = 2
-"""Fewest cycles between two words of a unit: the address moves on in the second one."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Slots:
     @staticmethod
     def choose(spacings: Sequence[int]) -> "Slots | None":
         """Slots no further apart than these numbers of cycles; None where there are not enough."""
-        options = [(taken(spacings, digits), digits) for digits in range(FEWEST, min(spacings) + 1)]
+        options = [(taken(spacings, digits), digits) for digits in range(LEAST, min(spacings) + 1)]
         share, digits = min(options)
         if share > 1:
             return None

@@ -22,9 +22,7 @@ def say_build(out: Output, plan: Plan, built: Any) -> None:
     out.say(f"place and route: seed {built.seed}")
     rate = built.clock_hz / plan.interval
     out.say(f"{rate:.0f} inferences/s in the core at {built.clock_hz / 1e6:.2f} MHz")
-    out.result(
-        interval=plan.interval, latency=plan.latency, clock_hz=built.clock_hz, fmax_hz=built.fmax_hz, seed=built.seed
-    )
+    out.result(interval=plan.interval, latency=plan.latency, clock_hz=built.clock_hz, fmax_hz=built.fmax_hz)
     out.result(planned=asdict(cost), accelerator=asdict(real), total=asdict(built.total), seed=built.seed, rate=rate)
 
 

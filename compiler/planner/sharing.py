@@ -10,7 +10,7 @@ from icepop.compiler.planner.pipeline import Placed
 from icepop.compiler.planner.plan import Folding, Resources
 
 LEAST = 2
-"""Fewest cycles between two words."""
+"""Fewest cycles between two words of a unit: the memory's address for it moves on in the second one."""
 
 
 def spacing(unit: Unit) -> int:

@@ -1,8 +1,10 @@
-"""Driving a component's streams in Amaranth's simulator, and a small accelerator."""
+"""Driving a component's streams in Amaranth's simulator, a small accelerator, and tools that take no time."""
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,12 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
+from icepop.boards import build as building
+from icepop.boards import implement as implementing
+from icepop.boards.build import BITSTREAM, KEPT
+from icepop.boards.tools import NEXTPNR, TookTooLong, Tool
+from icepop.compiler.errors import ToolError
+from icepop.compiler.planner.plan import Resources
 from icepop.compiler.types import Beats, Domain, IntArray, TensorType
 
 Transact = Callable[..., list[Any]]
@@ -134,3 +142,43 @@ def model() -> Model:
 @pytest.fixture
 def samples() -> IntArray:
     return np.random.default_rng(5).integers(0, 8, (6, 11))
+
+
+FAILURES = {
+    "legal": "Unable to find legal placement for all cells, design is probably at utilisation limit.",
+    "BELs": "Unable to place cell 'x', no BELs remaining",
+}
+"""What nextpnr says of a design that finds no place."""
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Replace the tools: their files appear at once. Returns what the placer shall report."""
+    told: dict[str, Any] = {"fmax": [45.0], "failing": None, "timeouts": []}
+
+    def synthesize(folder: Path, name: str, part: str, least_enabled: int) -> tuple[Resources, Resources]:
+        told["enabled"] = least_enabled
+        return Resources(lut4=400, ff=200, ebr=2), Resources(lut4=40, ff=20)
+
+    def run(tool: Tool, arguments: list[str], folder: Path, timeout_s: float | None = None) -> str:
+        if tool is told["failing"]:
+            raise KeyboardInterrupt
+        if tool is NEXTPNR:
+            told["timeouts"].append(timeout_s)
+            fmax = told["fmax"][int(arguments[arguments.index("--seed") + 1]) - 1]
+            if fmax is None:
+                raise TookTooLong(f"nextpnr-ice40 did not finish within {timeout_s} s; make the design smaller")
+            if fmax in FAILURES:
+                raise ToolError(f"nextpnr-ice40 failed with exit code 125: ERROR: {FAILURES[fmax]}")
+            report = {"utilization": {"ICESTORM_LC": {"used": 500}}, "fmax": {"clk": {"achieved": fmax}}}
+            (folder / "timing.json").write_text(json.dumps(report))
+        for name in KEPT[:-2]:
+            (folder / name).touch()
+        (folder / BITSTREAM).write_bytes(b"bits")
+        (folder / "placed.json").write_text(json.dumps({"modules": {"top": {"cells": {}}}}))
+        return ""
+
+    monkeypatch.setattr(implementing, "synthesize_script", synthesize)
+    monkeypatch.setattr(building, "run", run)
+    monkeypatch.setattr(implementing, "run", run)
+    return told
