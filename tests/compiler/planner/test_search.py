@@ -8,6 +8,7 @@ from math import gcd
 
 import numpy as np
 import pytest
+from branched import branched
 from messages import says
 from networks import binary_mlp
 
@@ -336,6 +337,22 @@ def test_a_network_that_does_not_fit(interval: int | None, pins: dict[str, Foldi
     )
     with says(PlanError, message):
         plan(interval, Resources(cells=10), **pins)
+
+
+def test_what_a_network_needs_is_told_with_its_forks_and_fifos() -> None:
+    """The layers alone would fit."""
+    graph = branched(np.random.default_rng(0), ("residual",), count=1)
+    whole = search(graph, "x", unit_library(), "board", UNBOUNDED, even=False)
+    layers = Resources.total([stage.cost for stage in whole.stages if stage.ops])
+    budget = Resources(cells=int(whole.cost.cells / FILL), ebr=whole.cost.ebr)
+    assert layers.cells < int(FILL * budget.cells) < whole.cost.cells
+    message = (
+        f"the network needs {whole.cost.ebr} EBR, {whole.cost.cells} logic cells and {whole.cost.lut4} LUT4 for an "
+        f"interval of at most {whole.interval} cycles, but board has {budget.ebr} EBR and {int(FILL * budget.cells)} "
+        "logic cells to fill; allow more cycles with --interval, or train a smaller network"
+    )
+    with says(PlanError, message):
+        search(graph, "x", unit_library(), "board", budget, whole.interval)
 
 
 def test_an_interval_that_no_folding_reaches() -> None:
