@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import ceil
 from typing import Any
 
@@ -81,6 +82,7 @@ class Banks:
         return self.width * (2 * (self.rows - 1) + 2) // 3 if self.rows > 1 else 0
 
 
+@cache
 def memory_cost(depth: int, width: int) -> Resources:
     """Cost of a memory in EBR, whatever it holds."""
     banks = Banks.choose(depth, width)

@@ -51,7 +51,7 @@ class Resources:
     @staticmethod
     def total(parts: "Sequence[Resources]") -> "Resources":
         """Sum of all parts."""
-        return sum(parts, Resources())
+        return Resources(*map(sum, zip(*map(COUNTS, parts), strict=True)))
 
 
 COUNTS = attrgetter(*(field.name for field in fields(Resources)))

@@ -106,13 +106,12 @@ class BitSum(LateComponent):
 
 
 @cache
-def arranged(shifts: tuple[int, ...], pitch: int) -> tuple[list[Part], list[list[Part]]]:
+def arranged(shifts: tuple[int, ...], pitch: int) -> tuple[Sequence[Part], list[list[Part]]]:
     """Numbers at the input, and partial sums after each register, in as few cells as a few ways to cut give."""
     if not 1 <= pitch <= MOST:
         raise PlanError(f"pitch must be from 1 to {MOST} bits, not {pitch}")
     found = []
-    for run in (2, 3, max(shifts) + 2):
-        numbers, columns = cut(shifts, run)
+    for numbers, columns in dict.fromkeys(cut(shifts, run) for run in (2, 3, max(shifts) + 2)):
         ways = dict.fromkeys(
             tuple(-(-len(bits) // group) for _, bits in columns) for group in range(pitch, pitch // 2, -1)
         )
@@ -141,13 +140,13 @@ def cost_of(numbers: Sequence[Part], levels: Sequence[Sequence[Part]], dead: fro
     return Resources.total(costs)
 
 
-def cut(shifts: Sequence[int], shortest: int) -> tuple[list[Part], list[tuple[int, list[int]]]]:
+def cut(shifts: Sequence[int], shortest: int) -> tuple[tuple[Part, ...], tuple[tuple[int, tuple[int, ...]], ...]]:
     """Inputs as numbers of neighbouring weights, and what is in shorter runs, to be counted: by weight."""
     columns: dict[int, list[int]] = {}
     for index, shift in enumerate(shifts):
         columns.setdefault(shift, []).append(index)
     numbers: list[Part] = []
-    counted: list[tuple[int, list[int]]] = []
+    counted: list[tuple[int, tuple[int, ...]]] = []
     while columns:
         first = min(columns)
         run = [columns[first]]
@@ -156,9 +155,9 @@ def cut(shifts: Sequence[int], shortest: int) -> tuple[list[Part], list[tuple[in
         if len(run) >= shortest or max(map(len, run)) == 1:
             numbers.append(Part(first, (1 << len(run)) - 1, tuple(bits.pop() for bits in run)))
         else:
-            counted.append((first, columns.pop(first)))
+            counted.append((first, tuple(columns.pop(first))))
         columns = {shift: bits for shift, bits in columns.items() if bits}
-    return numbers, counted
+    return tuple(numbers), tuple(counted)
 
 
 def groups(shift: int, bits: Sequence[int], number: int) -> list[Part]:

@@ -5,17 +5,17 @@ from functools import cached_property
 
 import numpy as np
 from amaranth import Module, Mux, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from icepop.compiler.planner.plan import Resources
 from icepop.compiler.types import IntArray, pack_words
 from icepop.hdl.constants import Constants
+from icepop.hdl.late import LateComponent
 from icepop.hdl.memory import CELLS_PER_EBR, LUT_DEPTH, Rom, lut_memory_cost, memory_cost, varying_columns
 from icepop.hdl.units.base import counter_cells
 
 
-class RowNumbers(wiring.Component):
+class RowNumbers(LateComponent):
     """A memory that is read at a counter; constants where every group has the same numbers.
 
     Parameters
@@ -39,11 +39,11 @@ class RowNumbers(wiring.Component):
     """
 
     def __init__(self, numbers: IntArray, bits: int, in_lut: bool = False, spacing: int = 0):
-        width = numbers.shape[1] * bits
-        worth = CELLS_PER_EBR * memory_cost(len(numbers), width).ebr
         self.numbers, self.bits, self.spacing = numbers, bits, spacing
-        self.in_lut = in_lut or lut_memory_cost(len(numbers), width).cells < worth
-        super().__init__({"step": In(1), "data": Out(numbers.shape[1] * bits)})
+        self.width = numbers.shape[1] * bits
+        worth = CELLS_PER_EBR * memory_cost(len(numbers), self.width).ebr
+        self.in_lut = in_lut or lut_memory_cost(len(numbers), self.width).cells < worth
+        super().__init__(lambda: {"step": In(1), "data": Out(self.width)})
 
     @cached_property
     def constant(self) -> bool:
@@ -54,12 +54,12 @@ class RowNumbers(wiring.Component):
     def constants(self) -> Constants | None:
         """The numbers, where they are shared."""
         words = pack_words(self.numbers, self.bits)
-        return Constants(len(self.data), words, self.spacing) if self.spacing else None
+        return Constants(self.width, words, self.spacing) if self.spacing else None
 
     @cached_property
     def cost(self) -> Resources:
         """Memory and counter, unless these are elsewhere."""
-        groups, width = len(self.numbers), len(self.data)
+        groups, width = len(self.numbers), self.width
         if self.constant or self.spacing:
             return Resources()
         if groups > LUT_DEPTH:
@@ -79,7 +79,7 @@ class RowNumbers(wiring.Component):
             m.d.comb += self.data.eq(self.constants.word)
             return m
         words = pack_words(self.numbers, self.bits)
-        m.submodules.rom = rom = Rom(len(self.data), words, self.in_lut)
+        m.submodules.rom = rom = Rom(self.width, words, self.in_lut)
         group = Signal(range(len(self.numbers)))
         with m.If(self.step):
             m.d.sync += group.eq(Mux(group == len(self.numbers) - 1, 0, group + 1))
