@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from costs import check_cost
 from streams import run
 
 from icepop.boards.synthesis import synthesize
@@ -85,8 +86,7 @@ def test_deep_fifos_lie_in_ebr() -> None:
 @pytest.mark.parametrize(("width", "depths"), [(8, (1, 4)), (16, (3, 256)), (9, (40,))])
 def test_planned_cells_are_close_and_ebr_exact(width: int, depths: tuple[int, ...]) -> None:
     unit = Fork(Beats(Domain(0, 1), width, width), depths)
-    measured = synthesize(unit, "unit")
-    assert unit.cost.ebr == measured.ebr
-    assert abs(unit.cost.cells - measured.cells) <= max(20, 0.15 * measured.cells), (unit.cost, measured)
-    assert measured.fmax_mhz is not None
-    assert measured.fmax_mhz >= 48
+    check_cost(unit, unit.cost)
+    fmax = synthesize(unit, "unit").fmax_mhz
+    assert fmax is not None
+    assert fmax >= 48

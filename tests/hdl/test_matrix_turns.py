@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from alone import STALLS, Alone
+from costs import check_cost
 from layers import BIPOLAR, POINT, SIGNED, SMALL, TERNARY, conv, dense, span_of
 from maps import window
 from messages import says
 
-from icepop.boards.synthesis import synthesize
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
 from icepop.compiler.planner.plan import Folding
@@ -41,9 +41,7 @@ def test_results_and_cycles_are_exact(network: Graph, folding: Folding) -> None:
 @pytest.mark.parametrize("network", [NETWORKS[0], NETWORKS[3]])
 def test_planned_cells_are_close(network: Graph) -> None:
     unit = MatrixVector(span_of(network), FOLDINGS[0])
-    real = synthesize(unit, "unit")
-    assert unit.cost.ebr == real.ebr
-    assert abs(unit.cost.cells - real.cells) <= max(20, 0.15 * real.cells)
+    check_cost(unit, unit.cost)
 
 
 def test_it_is_offered_for_long_vectors() -> None:

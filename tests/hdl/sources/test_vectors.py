@@ -8,8 +8,8 @@ from amaranth import EnableInserter, Module, Mux, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.sim import Simulator, SimulatorContext
+from costs import check_cost
 
-from icepop.boards.synthesis import synthesize
 from icepop.compiler.planner.flow import Node
 from icepop.compiler.planner.schedule import schedule
 from icepop.compiler.planner.timing import Inlet, Timing
@@ -146,6 +146,4 @@ def test_a_reader_that_stands_still_lets_the_buffer_run_full(name: str, taken: i
     ids=lambda source: f"{type(source).__name__} {source.depth}x{source.beats.width}",
 )
 def test_planned_cells_are_close_and_ebr_exact(source: VectorSource) -> None:
-    measured = synthesize(source, "unit")
-    assert source.cost.ebr == measured.ebr
-    assert abs(source.cost.cells - measured.cells) <= max(20, 0.15 * measured.cells), (source.cost, measured)
+    check_cost(source, source.cost)
