@@ -11,7 +11,7 @@ from icepop.compiler.cli.announce import say_build
 from icepop.compiler.cli.console import Output, progress
 from icepop.compiler.cli.options import BoardName, ClockMhz, Fps, Input, Interval, Json, MaxLut, Model, PlanFile
 from icepop.compiler.cli.wishes import Wishes, planned
-from icepop.compiler.files import replacing, write_text
+from icepop.compiler.files import check_writable, replacing, write_text
 from icepop.compiler.project import MODEL, PLAN, Network, load_network
 from icepop.compiler.samples import read_samples
 
@@ -44,6 +44,7 @@ def bitstream(
     from icepop.sim.pins import through_pins
 
     out = Output(json)
+    check_writable(output / PLAN)
     target = find(board)
     chosen_clock = choose_clock(target, None if clock is None else clock * 1e6)
     chosen_baud = choose_baud(target, chosen_clock, baud)

@@ -9,6 +9,7 @@ import typer
 from icepop.compiler.cli.console import Output, progress
 from icepop.compiler.cli.options import Json
 from icepop.compiler.errors import IcepopError
+from icepop.compiler.files import check_writable
 
 DEFAULT_SIZES: dict[str, dict[str, Any]] = {
     "mlp": {"hidden": (128,)},
@@ -38,6 +39,8 @@ def train(
 ) -> int:
     """Train a network, binarized, of a few bits or of look-up tables, and write it as ONNX."""
     out = Output(json)
+    for path in filter(None, (output, save_test)):
+        check_writable(path)
     sizes = {"channels": channels and tuple(channels), "hidden": hidden and tuple(hidden)}
     bits = {"weights": weights, "activations": activations, "thresholds": thresholds, "input_bits": input_bits}
     recipe = {"sparsity": sparsity, "distill": distill, "batch": batch, "lr": lr}

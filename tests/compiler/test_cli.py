@@ -311,3 +311,14 @@ def test_few_lut(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert run(["compile", model, "-o", str(tmp_path / "out"), "--max-lut", "120", "--json"]) == 0
     plan = json.loads((tmp_path / "out" / "plan.json").read_text())
     assert plan["cost"]["lut4"] <= 120
+
+
+@pytest.mark.parametrize("verb", ["train", "golden", "compile", "bitstream"])
+def test_nothing_is_computed_for_a_file_that_cannot_be_written(
+    verb: str, model: str, data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"train": [], "golden": [model, data], "compile": [model], "bitstream": [model]}[verb]
+    target = Path(model) / "out"
+    message = error(capsys, verb, *given, "-o", str(target))
+    assert message.startswith(f"cannot write '{target}")
+    assert message.endswith(f": '{model}' is no folder; name another path")
