@@ -307,6 +307,25 @@ def test_a_rate_instead_of_an_interval(model: str, tmp_path: Path, capsys: pytes
     assert message == "give either --interval or --fps, not both"
 
 
+@pytest.mark.parametrize("verb", ["compile", "sim", "bitstream"])
+@pytest.mark.parametrize("clock", ["0", "14", "500"])
+def test_a_clock_that_the_board_does_not_have(
+    verb: str, clock: str, model: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [data] if verb == "sim" else ["-o", str(tmp_path / "out")]
+    message = error(capsys, verb, model, *given, "--clock", clock)
+    assert message == (
+        f"clock must be the crystal's 12 MHz or the PLL's 16 to 275 MHz, not {clock} MHz; choose another one"
+    )
+
+
+def test_data_is_read_before_anything_is_planned(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = error(capsys, "bitstream", model, "-o", str(tmp_path / "out"), "--data", "none.npz")
+    assert message == "no data file 'none.npz'"
+
+
 def test_few_lut(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["compile", model, "-o", str(tmp_path / "out"), "--max-lut", "120", "--json"]) == 0
     plan = json.loads((tmp_path / "out" / "plan.json").read_text())
