@@ -72,7 +72,7 @@ def reasons(network: Network, board: str, plan: Plan, wishes: Wishes) -> list[st
     from icepop.boards.registry import find as find_board
 
     target = find_board(board)
-    free = Wishes(max_lut=wishes.max_lut)
+    free = replace(wishes, interval=None, fps=None, saved=None)
     fastest = planned(network, board, free).interval
     relaxed = {name: planned(network, board, free, unbounded=name).interval for name in NAMES}
     hz = choose_clock(target, wishes.clock_hz).actual_hz

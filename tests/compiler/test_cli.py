@@ -2,13 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from qonnx_file import QonnxFile
 
+from icepop.compiler.cli import wishes
 from icepop.compiler.cli.main import run
 from icepop.compiler.frontend.handlers.base import HANDLERS
+from icepop.compiler.planner.plan import Plan
+from icepop.compiler.project import make_plan
 from icepop.sim import backends
 from icepop.sim.backends import icarus
 
@@ -305,6 +309,21 @@ def test_a_rate_instead_of_an_interval(model: str, tmp_path: Path, capsys: pytes
     assert message == "--fps must be above 0 and at most 3.6e+07, the clock in Hz, not 1e+08"
     message = error(capsys, "compile", model, "-o", out, "--fps", "1000", "--interval", "9")
     assert message == "give either --interval or --fps, not both"
+
+
+def test_a_plan_is_explained_by_others_for_the_same_clock(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above 44 MHz plans have more FIFOs."""
+    clocks = []
+
+    def noting(*arguments: Any) -> Plan:
+        clocks.append(arguments[-1])
+        return make_plan(*arguments)
+
+    monkeypatch.setattr(wishes, "make_plan", noting)
+    assert run(["compile", model, "-o", str(tmp_path / "out"), "--clock", "48", "--interval", "40", "--explain"]) == 0
+    assert clocks == [48e6] * 4
 
 
 @pytest.mark.parametrize("verb", ["compile", "sim", "bitstream"])
