@@ -17,7 +17,8 @@ from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.planner.plan import Folding, Plan, read_pins
+from icepop.compiler.planner.plan import Folding, Plan
+from icepop.compiler.planner.saved import read_plan
 from icepop.compiler.planner.search import search
 from icepop.compiler.types import TensorType
 from icepop.hdl.accelerator import Accelerator
@@ -164,7 +165,7 @@ def test_a_saved_plan_keeps_the_pixels(tmp_path: Path) -> None:
     network, plan = pipeline(4, 3)
     path = tmp_path / "plan.json"
     path.write_text(plan.to_json())
-    pins = read_pins(path)
+    pins = read_plan(path).pins
     assert pins["first"].folding == Folding(6, 2, pixels=3)
     foldings = {name: pin.folding for name, pin in pins.items()}
     again = search(network, "x", unit_library(), "test", UNBOUNDED, pins=foldings)
