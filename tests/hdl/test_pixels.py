@@ -216,5 +216,6 @@ def test_several_pixels_are_no_pipeline_s_result() -> None:
 def test_a_unit_without_windows_takes_one_pixel() -> None:
     wanted = Folding(2, 2, pixels=2)
     pool = graph((2, 4, 6), SIGNED, Threshold("act", ("x",), np.array([[0], [1]]), np.ones(2, np.int64), BIPOLAR))
-    with says(PlanError, "layer 'act' cannot be folded 2x2, 2 pixels: ThresholdCompare takes no such folding"):
+    message = "layer 'act' cannot be folded 2x2, 2 pixels: ThresholdCompare takes no such folding; try 2x2"
+    with says(PlanError, message):
         search(pool, "x", unit_library(), "test", UNBOUNDED, pins={"act": wanted}, units={"act": "ThresholdCompare"})
