@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from icepop.compiler.errors import ModelError
 from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.graph import Graph
 from icepop.compiler.input_format import InputFormat, parse_format
@@ -63,8 +64,17 @@ def load_network(path: Path, input: str | None = None, plan: Path | None = None)
         Format of the hardware's input, such as ``uint8/255``; without it the host applies the model's first quantizer.
     plan : Path, optional
         A saved plan, whose input format is taken where none is given.
+
+    Raises
+    ------
+    ModelError
+        The file is missing, broken or holds what is not supported, or nothing was built in the folder.
+    PlanError
+        The plan is none.
     """
     if path.is_dir():
+        if not (path / MODEL).is_file():
+            raise ModelError(f"no {MODEL} in '{path}'; 'icepop bitstream' writes one, or name a model file")
         path, plan = path / MODEL, plan or path / PLAN
     if input is None and plan is not None:
         input = read_plan(plan).input or None
