@@ -9,7 +9,7 @@ import typer
 
 from icepop.compiler.cli.announce import say_build
 from icepop.compiler.cli.console import Output, progress
-from icepop.compiler.cli.options import BoardName, ClockMhz, Fps, Input, Interval, Json, MaxLut, Model, PlanFile
+from icepop.compiler.cli.options import Baud, BoardName, ClockMhz, Fps, Input, Interval, Json, MaxLut, Model, PlanFile
 from icepop.compiler.cli.wishes import Wishes, planned
 from icepop.compiler.files import check_writable, replacing, write_text
 from icepop.compiler.project import MODEL, PLAN, Network, load_network
@@ -25,7 +25,7 @@ def bitstream(
     max_lut: MaxLut = None,
     plan: PlanFile = None,
     clock: ClockMhz = None,
-    baud: Annotated[int | None, typer.Option(help="bits a second on the serial link; default: the board's")] = None,
+    baud: Baud = None,
     seed: Annotated[int | None, typer.Option(help="of place and route; default: the first to meet the clock")] = None,
     data: Annotated[Path | None, typer.Option(help="npz whose first sample goes through the simulated pins")] = None,
     input: Input = None,

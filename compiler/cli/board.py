@@ -8,7 +8,7 @@ import typer
 
 from icepop.compiler.cli.announce import say_accuracy
 from icepop.compiler.cli.console import Output, progress
-from icepop.compiler.cli.options import BoardName, Codes, Data, Folder, Input, Json, Limit, Model
+from icepop.compiler.cli.options import Baud, BoardName, Codes, Data, Folder, Input, Json, Limit, Model
 from icepop.compiler.errors import IcepopError
 from icepop.compiler.project import load_network
 from icepop.compiler.samples import read_samples
@@ -32,7 +32,7 @@ def run_(
     port: Annotated[str | None, typer.Option(help="serial port of the board")] = None,
     virtual: Annotated[bool, typer.Option("--virtual", help="answer with the golden model instead of a board")] = False,
     board: BoardName = "icebreaker",
-    baud: Annotated[int | None, typer.Option(help="bits a second; default: the board's")] = None,
+    baud: Baud = None,
     input: Input = None,
     codes: Codes = False,
     limit: Limit = None,

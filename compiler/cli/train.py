@@ -39,6 +39,8 @@ def train(
 ) -> int:
     """Train a network, binarized, of a few bits or of look-up tables, and write it as ONNX."""
     out = Output(json)
+    if thresholds is not None and input_bits is not None:
+        raise IcepopError("give either --thresholds or --input-bits, not both")
     for path in filter(None, (output, save_test)):
         check_writable(path)
     sizes = {"channels": channels and tuple(channels), "hidden": hidden and tuple(hidden)}

@@ -360,3 +360,13 @@ def test_nothing_is_computed_for_a_file_that_cannot_be_written(
     message = error(capsys, verb, *given, "-o", str(target))
     assert message.startswith(f"cannot write '{target}")
     assert message.endswith(f": '{model}' is no folder; name another path")
+
+
+def test_a_baud_rate_of_0(model: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    message = error(capsys, "run", model, data, "--virtual", "--baud", "0")
+    assert message == "Invalid value for '--baud': Input should be greater than or equal to 1"
+
+
+def test_inputs_are_encoded_in_one_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = error(capsys, "train", "-o", str(tmp_path / "model.onnx"), "--thresholds", "3", "--input-bits", "4")
+    assert message == "give either --thresholds or --input-bits, not both"
