@@ -14,22 +14,23 @@ from icepop.compiler.project import load_network
 from icepop.compiler.samples import read_samples
 
 
-def flash(folder: Folder) -> int:
+def flash(folder: Folder, json: Json = False) -> int:
     """Program the board's flash with a built bitstream."""
     from icepop.boards.build import read_report
     from icepop.boards.flash import flash as program
     from icepop.boards.registry import find
 
-    out = Output(as_json=False)
+    out = Output(json)
     report = read_report(folder)
     out.say(program(find(report.board), folder / report.bitstream).strip())
+    out.result(board=report.board, bitstream=report.bitstream)
     return out.finish()
 
 
 def run_(
     model: Model,
     data: Data,
-    port: Annotated[str | None, typer.Option(help="serial port of the board")] = None,
+    port: Annotated[str | None, typer.Option(help="serial port of the board, such as /dev/ttyUSB1")] = None,
     virtual: Annotated[bool, typer.Option("--virtual", help="answer with the golden model instead of a board")] = False,
     board: BoardName = "icebreaker",
     baud: Baud = None,

@@ -33,7 +33,9 @@ def train(
     input_bits: Annotated[int | None, typer.Option(min=1, help="integers instead of thermometer bits")] = None,
     batch: Annotated[int | None, typer.Option(min=2, help="samples a step")] = None,
     lr: Annotated[float | None, typer.Option(help="learning rate at the start")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="passes over the training data")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="passes over the data; done twice: to validate, then on all")
+    ] = None,
     seed: Annotated[int, typer.Option(help="of weights, order and augmentation")] = 0,
     json: Json = False,
 ) -> int:

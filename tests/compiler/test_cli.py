@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from qonnx_file import QonnxFile
 
+from icepop.boards import flash
+from icepop.boards.build import Report
 from icepop.compiler.cli import wishes
 from icepop.compiler.cli.main import run
 from icepop.compiler.frontend.handlers.base import HANDLERS
-from icepop.compiler.planner.plan import Plan
+from icepop.compiler.planner.plan import Plan, Resources
 from icepop.compiler.project import make_plan
 from icepop.sim import backends
 from icepop.sim.backends import icarus
@@ -360,6 +362,18 @@ def test_nothing_is_computed_for_a_file_that_cannot_be_written(
     message = error(capsys, verb, *given, "-o", str(target))
     assert message.startswith(f"cannot write '{target}")
     assert message.endswith(f": '{model}' is no folder; name another path")
+
+
+def test_flash_tells_what_it_has_programmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = Report("icebreaker", "icepop.bin", 36e6, 36e6, 50e6, 1_000_000, 0.0, 1, Resources(), Resources())
+    (tmp_path / "report.json").write_text(report.to_json())
+    monkeypatch.setattr(flash, "flash", lambda board, bitstream: f"{bitstream.name} to {board.name}")
+    assert run(["flash", str(tmp_path), "--json"]) == 0
+    text, line = capsys.readouterr().out.splitlines()
+    assert text == "icepop.bin to icebreaker"
+    assert json.loads(line) == {"board": "icebreaker", "bitstream": "icepop.bin", "ok": True}
 
 
 def test_a_baud_rate_of_0(model: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
