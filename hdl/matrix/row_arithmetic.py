@@ -16,7 +16,7 @@ from icepop.compiler.types import Domain, IntArray, unpack_words
 from icepop.hdl.arithmetic.bit_sum import PITCH
 from icepop.hdl.arithmetic.comparator import compare_cost, delay, idle_bits, reaches
 from icepop.hdl.constants import MOST, Constants
-from icepop.hdl.matrix.layer_products import shared_cost
+from icepop.hdl.matrix.layer_products import shallow_cost
 from icepop.hdl.matrix.processing import ProcessingElement, Row, known_sum
 from icepop.hdl.matrix.row_numbers import RowNumbers
 from icepop.hdl.matrix.row_sums import RowSums
@@ -173,7 +173,7 @@ class RowArithmetic:
         vectors = np.arange(pixels)[:, None] * rows + np.arange(rows) if self.apart else np.arange(pixels)[:, None]
         inputs = np.broadcast_to(vectors, (pixels, rows)).reshape(-1, 1) * product.lanes + np.arange(product.lanes)
         weights = np.tile(self._tiled[:, self.lanes], (1, pixels, 1))
-        return shared_cost(product, np.tile(table, pixels), weights, inputs, pitch)
+        return shallow_cost(product, np.tile(table, pixels), weights, inputs, pitch)
 
     @property
     def _tiled(self) -> IntArray:
