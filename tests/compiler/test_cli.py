@@ -384,3 +384,16 @@ def test_a_baud_rate_of_0(model: str, data: str, capsys: pytest.CaptureFixture[s
 def test_inputs_are_encoded_in_one_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message = error(capsys, "train", "-o", str(tmp_path / "model.onnx"), "--thresholds", "3", "--input-bits", "4")
     assert message == "give either --thresholds or --input-bits, not both"
+
+
+def test_a_narrow_terminal_cuts_no_figures(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["compile", model, "-o", str(tmp_path / "out")]
+    assert run(arguments) == 0
+    wide = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert run(arguments) == 0
+    assert capsys.readouterr().out == wide
+    assert "…" not in wide
