@@ -79,22 +79,25 @@ class Pipeline:
     frozen: int = 0
     passed: int = 0
 
-    def cycle(self, advance: int) -> Generator[Times, None, int]:
-        """Cycle of an advance; advances are asked for in ascending order."""
-        while self.passed < len(self.emissions) and self.emissions[self.passed] + self.latency <= advance:
-            while len(self.out.taken) <= self.passed:
-                yield self.out.taken
-            self.frozen += self.out.taken[self.passed] - self.out.offered[self.passed]
+    def knows(self, advance: int) -> bool:
+        """Whether all beats that were offered before an advance went; advances are asked for in ascending order."""
+        emissions, taken = self.emissions, self.out.taken
+        while self.passed < len(emissions) and emissions[self.passed] + self.latency <= advance:
+            if len(taken) <= self.passed:
+                return False
+            self.frozen += taken[self.passed] - self.out.offered[self.passed]
             self.passed += 1
+        return True
+
+    def cycle(self, advance: int) -> int:
+        """Cycle of the advance that was asked for last, and is known."""
         return advance + self.frozen
 
-    def first(self, advance: int, cycle: int) -> Generator[Times, None, int]:
-        """First advance from a given one on that happens in a given cycle or later."""
-        while (now := (yield from self.cycle(advance))) < cycle:
-            reached = advance + cycle - now
-            pending = self.passed < len(self.emissions)
-            advance = min(reached, self.emissions[self.passed] + self.latency) if pending else reached
-        return advance
+    def later(self, cycle: int) -> int:
+        """Advance that happens in a cycle, or the first one that is not known, if that is earlier."""
+        advance = cycle - self.frozen
+        pending = self.passed < len(self.emissions)
+        return min(advance, self.emissions[self.passed] + self.latency) if pending else advance
 
 
 @dataclass(frozen=True)
@@ -217,31 +220,41 @@ def output(pipeline: Pipeline) -> Process:
 
 def steps(timing: Timing, streams: Sequence[Wire], pipeline: Pipeline, freed: Sequence[Times]) -> Process:
     """Do step after step, each when its inputs are there."""
-    lasts = [inlet.count for inlet in timing.inlets]
-    needs = [inlet.needs.tolist() for inlet in timing.inlets]
-    frees = [None if inlet.frees is None else inlet.frees.tolist() for inlet in timing.inlets]
+    inputs, passing, leaving = [], [], []
+    for inlet, stream, places in zip(timing.inlets, streams, freed, strict=True):
+        if inlet.capacity:
+            inputs.append((inlet.arrivals, inlet.count, stream.taken, inlet.delay))
+        else:
+            inputs.append((inlet.arrivals, inlet.count, stream.offered, 0))
+            passing.append((inlet.arrivals, stream.taken))
+        if inlet.frees is not None:
+            leaving.append((inlet.leaves, places))
     program = list(zip(timing.cycles.tolist(), timing.emits.tolist(), strict=True))
     advance = -1
     for sample in count():
         for step, (cycles, emits) in enumerate(program):
             advance += 1
-            for inlet, stream, need, last in zip(timing.inlets, streams, needs, lasts, strict=True):
-                fresh = need[step] - (need[step - 1] if step else 0)
-                if fresh:
-                    beat = sample * last + need[step] - 1
-                    times = stream.taken if inlet.capacity else stream.offered
-                    while len(times) <= beat:
-                        yield times
-                    arrival = times[beat] + inlet.delay if inlet.capacity else times[beat]
-                    advance = yield from pipeline.first(advance, arrival)
-            for inlet, stream, need in zip(timing.inlets, streams, needs, strict=True):
-                if not inlet.capacity and need[step] > (need[step - 1] if step else 0):
-                    stream.taken.tell((yield from pipeline.cycle(advance)))
+            for arrivals, beats, times, delay in inputs:
+                if arrivals[step] < 0:
+                    continue
+                beat = sample * beats + arrivals[step]
+                while len(times) <= beat:
+                    yield times
+                cycle = times[beat] + delay
+                while not (known := pipeline.knows(advance)) or pipeline.cycle(advance) < cycle:
+                    if known:
+                        advance = pipeline.later(cycle)
+                    else:
+                        yield pipeline.out.taken
+            for arrivals, times in passing:
+                if arrivals[step] >= 0:
+                    times.tell(pipeline.cycle(advance))
             advance += cycles - 1
             if emits:
                 pipeline.emissions.tell(advance)
-            for places, given, last in zip(freed, frees, lasts, strict=True):
-                if given is not None and sample * last + given[step] > len(places):
-                    cycle = yield from pipeline.cycle(advance)
-                    for _ in range(sample * last + given[step] - len(places)):
-                        places.tell(cycle)
+            for leaves, places in leaving:
+                if leaves[step]:
+                    while not pipeline.knows(advance):
+                        yield pipeline.out.taken
+                    for _ in range(leaves[step]):
+                        places.tell(pipeline.cycle(advance))

@@ -1,7 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """From chosen units to a plan: forks, the depths of their FIFOs, names, and the exact schedule of the whole."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from icepop.compiler.planner.flow import Node
@@ -166,9 +166,12 @@ class Draft:
         cost = self.library.share(list(readers.values())) if readers and self.library.share is not None else None
         return None if cost is None else SharedMemory(tuple(readers), cost)
 
-    def plan(self, start: str, board: str, samples: int) -> Plan:
-        """The plan, with its exact interval and latency; FIFOs that are too shallow after all are made deeper."""
-        while True:
+    def plan(self, start: str, board: str, samples: int, fits: Callable[[Resources], bool]) -> Plan | None:
+        """The plan, with its exact interval and latency; FIFOs that are too shallow after all are made deeper.
+
+        None where it does not fit.
+        """
+        while fits(self.cost):
             try:
                 found = self.run(samples)
                 plan = Plan(board, start, tuple(self.stages), found.interval, found.latency)
@@ -180,6 +183,7 @@ class Draft:
                 for k in forks:
                     for port, depth in enumerate(self.stages[k].depths):
                         self.hold(k, port, 2 * depth)
+        return None
 
     @property
     def nodes(self) -> list[Node]:

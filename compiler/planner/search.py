@@ -135,8 +135,8 @@ class Task:
                 return None
             for draft in fitting:
                 plan = self.planned(draft)
-                if plan.interval <= interval:
-                    return plan if self.goal.fits(plan.cost) else None
+                if plan is not None and plan.interval <= interval:
+                    return plan
             bound = max(placed.unit.timing.interval for placed in chain.placed) - 1
         return None
 
@@ -150,10 +150,9 @@ class Task:
         for interval, chain in self.chains(intervals[first:]):
             for draft in reversed(self.fitting(chain)):
                 plan = self.planned(draft)
-                if self.goal.fits(plan.cost):
-                    if draft.even or self.goal.even is False or plan.interval <= interval:
-                        return plan
-                    slower = slower or plan
+                if plan is not None and (draft.even or self.goal.even is False or plan.interval <= interval):
+                    return plan
+                slower = slower or plan
         return slower
 
     def chains(self, intervals: Sequence[int]) -> Iterator[tuple[int, Chain]]:
@@ -183,9 +182,9 @@ class Task:
         """Stages of a chain."""
         return compose(chain.placed, self.library, even, self.goal.ready_units)
 
-    def planned(self, draft: Draft) -> Plan:
-        """The plan of a draft."""
-        return draft.plan(self.start, self.goal.board, SAMPLES)
+    def planned(self, draft: Draft) -> Plan | None:
+        """The plan of a draft; None where FIFOs that it turns out to need do not fit."""
+        return draft.plan(self.start, self.goal.board, SAMPLES, self.goal.fits)
 
 
 def search(

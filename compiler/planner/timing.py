@@ -40,6 +40,16 @@ class Inlet:
         """Beats of a sample."""
         return int(self.needs[-1]) if self.total is None else self.total
 
+    @cached_property
+    def arrivals(self) -> list[int]:
+        """Beat of the sample that each step waits for; -1 where it needs no more than the step before."""
+        return np.where(np.diff(self.needs, prepend=0) > 0, self.needs - 1, -1).tolist()
+
+    @cached_property
+    def leaves(self) -> list[int]:
+        """Beats that need not be held any longer after each step, where there is a buffer."""
+        return [] if self.frees is None else np.diff(self.frees, prepend=0).tolist()
+
 
 @dataclass(frozen=True, eq=False)
 class Timing:

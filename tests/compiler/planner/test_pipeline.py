@@ -107,3 +107,38 @@ def test_queues_before_one_join_have_names_of_their_own() -> None:
     names = eased(draft)
     assert len(set(names)) == len(names)
     assert [name for name in names if name.startswith("queue")] == ["queue behind b00", "queue behind b10"]
+
+
+@dataclass(frozen=True)
+class OneAfterTheOther(Step):
+    """A join that takes all of its first input before the second."""
+
+    @property
+    def inputs(self) -> tuple[Beats, ...]:
+        return (self.output, self.output)
+
+    @property
+    def timing(self) -> Timing:
+        first, second = np.minimum(np.arange(1, 7), 3), np.maximum(np.arange(-2, 4), 0)
+        return Timing((Inlet(first), Inlet(second)), np.ones(6, np.int64), np.arange(6) >= 3, 1)
+
+
+def standing_still() -> Draft:
+    """Draft whose fork would have to hold three beats of the second branch, and holds one."""
+    draft = chain(4)
+    fork = draft.add("fork", Fork(Step(4).output, (1, 1)), [Feed("s0")], Folding())
+    draft.stages[-1] = replace(draft.stages[-1], depths=(1, 1))
+    draft.add("join", OneAfterTheOther(4), [fork, replace(fork, port=1)], Folding())
+    return draft
+
+
+def test_a_fork_is_made_deeper_until_nothing_stands_still() -> None:
+    plan = standing_still().plan("x", "test", 4, lambda cost: True)
+    assert plan is not None
+    assert [stage.depths for stage in plan.stages] == [(), (4, 4), ()]
+
+
+def test_what_does_not_fit_once_its_forks_are_deep_enough_is_no_plan() -> None:
+    draft = standing_still()
+    draft.hold(1, 0, 2)
+    assert standing_still().plan("x", "test", 4, lambda cost: cost.cells <= draft.cost.cells) is None
