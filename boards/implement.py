@@ -1,7 +1,7 @@
 """Synthesis, place and route: one attempt after the other, until a design is routed and meets its clock."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,20 +80,20 @@ def implement(
     ToolError
         A tool fails.
     """
-    fastest, failure, made = 0.0, None, 0
-    *before, last = attempts(seeds)
-    for attempt in (*before, last):
-        least_enabled, seed = attempt
-        if made != least_enabled:
-            progress("synthesize", 0, 1)
+    fastest, failure, synthesized = 0.0, None, 0
+    tries = attempts(seeds)
+    for number, (least_enabled, seed) in enumerate(tries, 1):
+        how = ", fewer clock enables" if least_enabled > LEAST_ENABLED else ""
+        if synthesized != least_enabled:
+            progress(f"synthesize{how}", 0, 1)
             total, inner = synthesize_script(folder, name, f"{name}.{part}", least_enabled)
             check_fit(total, board)
-            progress("synthesize", 1, 1)
-            made = least_enabled
-        step = f"place and route, seed {seed}"
+            progress(f"synthesize{how}", 1, 1)
+            synthesized = least_enabled
+        step = f"place and route, seed {seed}{how}"
         progress(step, 0, 1)
         try:
-            route(folder, name, board, seed, total, None if attempt == last else PATIENCE_S)
+            route(folder, name, board, seed, total, PATIENCE_S if number < len(tries) else None)
         except (TookTooLong, Unplaced) as error:
             failure = error
             continue
@@ -113,11 +113,9 @@ def implement(
     )
 
 
-def attempts(seeds: Sequence[int]) -> Iterator[tuple[int, int]]:
+def attempts(seeds: Sequence[int]) -> list[tuple[int, int]]:
     """Least flip-flops of an enable, and seed, of each attempt."""
-    yield LEAST_ENABLED, seeds[0]
-    for seed in seeds:
-        yield MORE_ENABLED, seed
+    return [(LEAST_ENABLED, seeds[0]), *((MORE_ENABLED, seed) for seed in seeds)]
 
 
 def check_fit(total: Resources, board: Board) -> None:

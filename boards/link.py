@@ -157,7 +157,7 @@ class Splitter:
 
 def link_rate(input: Beats, output: Beats, baud: int) -> float:
     """Inferences a second that the link carries, requests and replies overlapping, two delimiters a frame."""
-    blocks = longest_block(sample_bytes(input)), longest_block(1 + sample_bytes(output))
+    blocks = longest_block(sample_bytes(input)), longest_block(STATUS_BYTES + sample_bytes(output))
     return baud / (FRAME_BITS * (max(blocks) + 2))
 
 

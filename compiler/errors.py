@@ -16,6 +16,10 @@ class DataError(IcepopError):
     """The data does not fit the model: shape, range, NaN, or no code's value."""
 
 
+class FileError(IcepopError):
+    """A file cannot be written where the user wants it."""
+
+
 class PlanError(IcepopError):
     """The network does not fit the board, or a pinned choice is impossible."""
 

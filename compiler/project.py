@@ -1,10 +1,9 @@
 """From a model file and the user's wishes to a lowered graph and its plan."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from icepop.compiler.errors import PlanError
+from icepop.compiler.errors import ModelError
 from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.graph import Graph
 from icepop.compiler.input_format import InputFormat, parse_format
@@ -13,8 +12,9 @@ from icepop.compiler.passes.bind_input import bind_input
 from icepop.compiler.passes.join_encodes import join_encodes
 from icepop.compiler.passes.lower import lower
 from icepop.compiler.planner.layers import UnitLibrary
-from icepop.compiler.planner.pipeline import READY_UNITS, ready_units
-from icepop.compiler.planner.plan import Pin, Plan, Resources, read_pins
+from icepop.compiler.planner.pipeline import ready_units
+from icepop.compiler.planner.plan import Pin, Plan, Resources
+from icepop.compiler.planner.saved import read_plan
 from icepop.compiler.planner.search import search
 from icepop.compiler.types import IntArray, TensorType
 
@@ -64,11 +64,20 @@ def load_network(path: Path, input: str | None = None, plan: Path | None = None)
         Format of the hardware's input, such as ``uint8/255``; without it the host applies the model's first quantizer.
     plan : Path, optional
         A saved plan, whose input format is taken where none is given.
+
+    Raises
+    ------
+    ModelError
+        The file is missing, broken or holds what is not supported, or nothing was built in the folder.
+    PlanError
+        The plan is none.
     """
     if path.is_dir():
+        if not (path / MODEL).is_file():
+            raise ModelError(f"no {MODEL} in '{path}'; 'icepop bitstream' writes one, or name a model file")
         path, plan = path / MODEL, plan or path / PLAN
     if input is None and plan is not None:
-        input = read_input(plan)
+        input = read_plan(plan).input or None
     graph, format = load_graph(path), None
     if input is None:
         graph = join_encodes(graph)
@@ -78,29 +87,6 @@ def load_network(path: Path, input: str | None = None, plan: Path | None = None)
         graph = bind_input(graph, format)
         start = graph.input.name
     return Network(graph, lower(graph), start, format)
-
-
-def read_input(plan: Path) -> str | None:
-    """Input format of a saved plan; None where the host applies the first quantizer."""
-    read_pins(plan)  # refuses what is no plan
-    return str(json.loads(plan.read_bytes()).get("input", "")) or None
-
-
-def read_queues(plan: Path) -> tuple[int, bool | None]:
-    """What decides about a saved plan's FIFOs: `Plan.ready_units` and `Plan.even`.
-
-    Raises
-    ------
-    PlanError
-        One of them is none.
-    """
-    told = json.loads(plan.read_bytes())
-    run, even = told.get("ready_units", READY_UNITS), told.get("even")
-    if not isinstance(run, int) or run < 1:
-        raise PlanError(f"'ready_units' in '{plan}' must be a whole number from 1 on, not {run!r}")
-    if not (even is None or isinstance(even, bool)):
-        raise PlanError(f"'even' in '{plan}' must be true or false, not {even!r}")
-    return run, even
 
 
 def make_plan(
@@ -134,9 +120,12 @@ def make_plan(
     clock_hz : float, optional
         Clock that the hardware has to reach, in Hz; a saved plan is for the one it was made for.
     """
-    pins: dict[str, Pin] = {} if saved is None else read_pins(saved)
+    run, even = ready_units(clock_hz), None
+    pins: dict[str, Pin] = {}
+    if saved is not None:
+        kept = read_plan(saved)
+        pins, run, even = kept.pins, kept.ready_units, kept.even
     foldings, units = {name: pin.folding for name, pin in pins.items()}, {name: pin.unit for name, pin in pins.items()}
     graph = network.lowered
-    run, even = (ready_units(clock_hz), None) if saved is None else read_queues(saved)
     plan = search(graph, network.start, library, board, budget, interval, foldings, units, max_lut, run, even)
     return replace(plan, input="" if network.format is None else str(network.format))

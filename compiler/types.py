@@ -252,5 +252,5 @@ def unpack_words(words: Sequence[int], lanes: int, bits: int) -> IntArray:
     """Split integers into codes (words, lanes); inverse of `pack_words`."""
     size = -(-lanes * bits // 8)
     raw = np.frombuffer(b"".join(word.to_bytes(size, "little") for word in words), np.uint8).reshape(len(words), size)
-    planes = np.unpackbits(raw, axis=1, bitorder="little")[:, : lanes * bits].reshape(-1, lanes, bits)
+    planes = np.unpackbits(raw, axis=1, bitorder="little")[:, : lanes * bits].reshape(len(words), lanes, bits)
     return (planes.astype(np.int64) << np.arange(bits)).sum(axis=2)

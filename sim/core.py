@@ -45,7 +45,7 @@ def head(design: Accelerator, name: str) -> list[str]:
     source = next(op for op in graph.ops if op.name == design.input_op)
     means = f"integers of the format {plan.input}" if plan.input else "integer codes"
     return [
-        f"{name}: a network of {len(graph.ops) - 1} layers, as Verilog-2001. Written by icepop.",
+        f"{name}: a network of {len(plan.pins)} layers, as Verilog-2001. Written by icepop.",
         "",
         *USE.splitlines(),
         "",

@@ -9,9 +9,9 @@ import typer
 
 from icepop.compiler.cli.announce import say_build
 from icepop.compiler.cli.console import Output, progress
-from icepop.compiler.cli.options import BoardName, ClockMhz, Fps, Input, Interval, Json, MaxLut, Model, PlanFile
+from icepop.compiler.cli.options import Baud, BoardName, ClockMhz, Fps, Input, Interval, Json, MaxLut, Model, PlanFile
 from icepop.compiler.cli.wishes import Wishes, planned
-from icepop.compiler.files import replacing, write_text
+from icepop.compiler.files import check_writable, replacing, write_text
 from icepop.compiler.project import MODEL, PLAN, Network, load_network
 from icepop.compiler.samples import read_samples
 
@@ -25,7 +25,7 @@ def bitstream(
     max_lut: MaxLut = None,
     plan: PlanFile = None,
     clock: ClockMhz = None,
-    baud: Annotated[int | None, typer.Option(help="bits a second on the serial link; default: the board's")] = None,
+    baud: Baud = None,
     seed: Annotated[int | None, typer.Option(help="of place and route; default: the first to meet the clock")] = None,
     data: Annotated[Path | None, typer.Option(help="npz whose first sample goes through the simulated pins")] = None,
     input: Input = None,
@@ -44,15 +44,17 @@ def bitstream(
     from icepop.sim.pins import through_pins
 
     out = Output(json)
+    check_writable(output / PLAN)
     target = find(board)
-    chosen_clock = choose_clock(target, None if clock is None else clock * 1e6)
+    wishes = Wishes(interval, fps, max_lut, plan, clock)
+    chosen_clock = choose_clock(target, wishes.clock_hz)
     chosen_baud = choose_baud(target, chosen_clock, baud)
     network = load_network(model, input, plan)
-    made = planned(network, board, Wishes(interval, fps, max_lut, plan, clock))
+    sample = first_sample(network, data)
+    made = planned(network, board, wishes)
     out.plan(made)
     out.say(f"clock: {chosen_clock}")
     out.say(f"link: {chosen_baud}")
-    sample = first_sample(network, data)
     accelerator = Accelerator(network.lowered, made)
     with progress() as report:
         report("simulating the serial pins", 0, 1)

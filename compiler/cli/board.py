@@ -8,31 +8,32 @@ import typer
 
 from icepop.compiler.cli.announce import say_accuracy
 from icepop.compiler.cli.console import Output, progress
-from icepop.compiler.cli.options import BoardName, Codes, Data, Folder, Input, Json, Limit, Model
+from icepop.compiler.cli.options import Baud, BoardName, Codes, Data, Folder, Input, Json, Limit, Model
 from icepop.compiler.errors import IcepopError
 from icepop.compiler.project import load_network
 from icepop.compiler.samples import read_samples
 
 
-def flash(folder: Folder) -> int:
+def flash(folder: Folder, json: Json = False) -> int:
     """Program the board's flash with a built bitstream."""
     from icepop.boards.build import read_report
     from icepop.boards.flash import flash as program
     from icepop.boards.registry import find
 
-    out = Output(as_json=False)
+    out = Output(json)
     report = read_report(folder)
     out.say(program(find(report.board), folder / report.bitstream).strip())
+    out.result(board=report.board, bitstream=report.bitstream)
     return out.finish()
 
 
 def run_(
     model: Model,
     data: Data,
-    port: Annotated[str | None, typer.Option(help="serial port of the board")] = None,
+    port: Annotated[str | None, typer.Option(help="serial port of the board, such as /dev/ttyUSB1")] = None,
     virtual: Annotated[bool, typer.Option("--virtual", help="answer with the golden model instead of a board")] = False,
     board: BoardName = "icebreaker",
-    baud: Annotated[int | None, typer.Option(help="bits a second; default: the board's")] = None,
+    baud: Baud = None,
     input: Input = None,
     codes: Codes = False,
     limit: Limit = None,

@@ -8,7 +8,7 @@ import typer
 from icepop.compiler.cli.console import Output
 from icepop.compiler.cli.options import BoardName, ClockMhz, Fps, Input, Interval, Json, MaxLut, Model, PlanFile
 from icepop.compiler.cli.wishes import Wishes, planned, reasons
-from icepop.compiler.files import write_text
+from icepop.compiler.files import check_writable, write_text
 from icepop.compiler.project import load_network
 
 CORE = "accelerator.v"
@@ -33,6 +33,7 @@ def compile_(
     from icepop.sim.core import core
 
     out = Output(json)
+    check_writable(output / CORE)
     network = load_network(model, input, plan)
     wishes = Wishes(interval, fps, max_lut, plan, clock)
     made = planned(network, board, wishes)

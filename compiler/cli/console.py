@@ -16,8 +16,8 @@ Report = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
 
 
-PLAIN_WIDTH = 160
-"""Columns of a table that goes to a file."""
+WIDTH = 1000
+"""Characters of a line at most: tables are as wide as what they hold, as narrow terminals would cut figures off."""
 
 
 class Output:
@@ -31,8 +31,7 @@ class Output:
 
     def __init__(self, as_json: bool):
         self.as_json = as_json
-        width = None if sys.stdout.isatty() else PLAIN_WIDTH
-        self.console = Console(soft_wrap=True, highlight=False, width=width)
+        self.console = Console(soft_wrap=True, highlight=False, width=WIDTH)
         self.results: dict[str, Any] = {}
 
     def say(self, line: str) -> None:

@@ -9,7 +9,7 @@ import typer
 from icepop.compiler.cli.announce import say_accuracy
 from icepop.compiler.cli.console import Output
 from icepop.compiler.cli.options import Codes, Data, Input, Json, Limit, Model
-from icepop.compiler.files import replacing
+from icepop.compiler.files import check_writable, replacing
 from icepop.compiler.project import load_network
 from icepop.compiler.samples import read_samples
 
@@ -28,6 +28,7 @@ def golden(
     from icepop.compiler.taps import outputs
 
     out = Output(json)
+    check_writable(output)
     network = load_network(model, input)
     samples = read_samples(data).limited(limit)
     results = network.graph.run_from(network.start, samples.codes(network.graph, network.start, codes, network.format))

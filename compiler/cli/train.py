@@ -9,6 +9,7 @@ import typer
 from icepop.compiler.cli.console import Output, progress
 from icepop.compiler.cli.options import Json
 from icepop.compiler.errors import IcepopError
+from icepop.compiler.files import check_writable
 
 DEFAULT_SIZES: dict[str, dict[str, Any]] = {
     "mlp": {"hidden": (128,)},
@@ -32,12 +33,18 @@ def train(
     input_bits: Annotated[int | None, typer.Option(min=1, help="integers instead of thermometer bits")] = None,
     batch: Annotated[int | None, typer.Option(min=2, help="samples a step")] = None,
     lr: Annotated[float | None, typer.Option(help="learning rate at the start")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="passes over the training data")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="passes over the data; done twice: to validate, then on all")
+    ] = None,
     seed: Annotated[int, typer.Option(help="of weights, order and augmentation")] = 0,
     json: Json = False,
 ) -> int:
     """Train a network, binarized, of a few bits or of look-up tables, and write it as ONNX."""
     out = Output(json)
+    if thresholds is not None and input_bits is not None:
+        raise IcepopError("give either --thresholds or --input-bits, not both")
+    for path in filter(None, (output, save_test)):
+        check_writable(path)
     sizes = {"channels": channels and tuple(channels), "hidden": hidden and tuple(hidden)}
     bits = {"weights": weights, "activations": activations, "thresholds": thresholds, "input_bits": input_bits}
     recipe = {"sparsity": sparsity, "distill": distill, "batch": batch, "lr": lr}

@@ -34,6 +34,21 @@ class Wishes:
     saved: Path | None = None
     clock_mhz: float | None = None
 
+    @property
+    def clock_hz(self) -> float | None:
+        """The clock in Hz."""
+        return None if self.clock_mhz is None else self.clock_mhz * 1e6
+
+    def cycles(self, clock_hz: float) -> int | None:
+        """Cycles an inference at a clock, as asked for in either way; None where neither is given."""
+        if self.fps is None:
+            return self.interval
+        if self.interval is not None:
+            raise IcepopError("give either --interval or --fps, not both")
+        if not 0 < self.fps <= clock_hz:
+            raise IcepopError(f"--fps must be above 0 and at most {clock_hz:g}, the clock in Hz, not {self.fps:g}")
+        return int(clock_hz // self.fps)
+
 
 def planned(network: Network, board: str, wishes: Wishes, unbounded: str = "") -> Plan:
     """Plan for a board, what its link takes set aside; of one resource there may be as much as one likes."""
@@ -42,19 +57,12 @@ def planned(network: Network, board: str, wishes: Wishes, unbounded: str = "") -
     from icepop.hdl.units.registry import unit_library
 
     target = find_board(board)
-    interval = wishes.interval
-    if wishes.fps is not None:
-        if interval is not None:
-            raise IcepopError("give either --interval or --fps, not both")
-        hz = choose_clock(target, None if wishes.clock_mhz is None else wishes.clock_mhz * 1e6).actual_hz
-        if not 0 < wishes.fps <= hz:
-            raise IcepopError(f"--fps must be above 0 and at most {hz:g}, the clock in Hz, not {wishes.fps:g}")
-        interval = int(hz // wishes.fps)
+    interval = wishes.cycles(choose_clock(target, wishes.clock_hz).actual_hz)
     budget = target.for_accelerator(network.ends()[0])
     if unbounded:
         budget = replace(budget, **{unbounded: ENDLESS})
-    clock_hz = None if wishes.clock_mhz is None else wishes.clock_mhz * 1e6
-    return make_plan(network, unit_library(), target.name, budget, interval, wishes.saved, wishes.max_lut, clock_hz)
+    asked = interval, wishes.saved, wishes.max_lut, wishes.clock_hz
+    return make_plan(network, unit_library(), target.name, budget, *asked)
 
 
 def reasons(network: Network, board: str, plan: Plan, wishes: Wishes) -> list[str]:
@@ -64,10 +72,10 @@ def reasons(network: Network, board: str, plan: Plan, wishes: Wishes) -> list[st
     from icepop.boards.registry import find as find_board
 
     target = find_board(board)
-    free = Wishes(max_lut=wishes.max_lut)
+    free = replace(wishes, interval=None, fps=None, saved=None)
     fastest = planned(network, board, free).interval
     relaxed = {name: planned(network, board, free, unbounded=name).interval for name in NAMES}
-    hz = choose_clock(target, None if wishes.clock_mhz is None else wishes.clock_mhz * 1e6).actual_hz
+    hz = choose_clock(target, wishes.clock_hz).actual_hz
     source, result = (line_order(type) for type in network.ends())
     rates = hz / plan.interval, link_rate(source, result, target.baud)
     return explain(plan, target.for_accelerator(network.ends()[0]), fastest, relaxed, *rates)

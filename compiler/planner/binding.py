@@ -1,7 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """Units for every layer: all that there are, or those that a given folding fixes; and what a folding cannot be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from icepop.compiler.errors import PlanError
 from icepop.compiler.planner.layers import Layer, Unit, UnitLibrary
@@ -30,8 +30,19 @@ def bind(layer: Layer, pins: Mapping[str, Folding], units: Mapping[str, str]) ->
     fitting = [unit for unit in bound if (unit.output.lanes, unit.inputs[0].lanes) == lanes]
     if not fitting:
         names = " or ".join(kind.__name__ for kind in kinds)
-        raise PlanError(f"layer '{span.name}' cannot be folded {folding}: {names} takes no such folding")
+        near = nearest(folding, [each for kind in kinds for each in kind.foldings(span)])
+        raise PlanError(f"layer '{span.name}' cannot be folded {folding}: {names} takes no such folding; try {near}")
     return check_spacing(span.name, folding, fitting)
+
+
+def nearest(folding: Folding, offered: Iterable[Folding]) -> Folding:
+    """Of foldings the one with the fewest lanes and pixels more or less; only these of it."""
+
+    def distance(other: Folding) -> int:
+        return sum(abs(getattr(folding, name) - getattr(other, name)) for name in ("pe", "simd", "pixels"))
+
+    found = min(offered, key=distance)
+    return Folding(found.pe, found.simd, pixels=found.pixels)
 
 
 def check_spacing(name: str, folding: Folding, units: Sequence[Unit]) -> list[Unit]:

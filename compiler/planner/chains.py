@@ -33,7 +33,7 @@ def price(cost: Resources, ebr_price: int) -> int:
     return cost.cells + ebr_price * cost.ebr
 
 
-class Search:
+class ChainFinder:
     """Dynamic programming along every stretch of the pipeline without branches, one stretch after the other.
 
     Parameters

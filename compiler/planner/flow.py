@@ -6,7 +6,7 @@ unit is a generator below, which waits where it needs a time that is not known y
 
 from collections import deque
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 
 from icepop.compiler.planner.timing import Inlet, Timing
@@ -22,13 +22,13 @@ class Node:
         How it moves beats; of a fork only the latency counts, from a beat's transfer in to its being offered.
     sources : tuple of (int, int)
         For each input the node that feeds it, and which of that node's outputs; node -1 is the network's input.
-    depths : tuple of int or None
-        Of a fork: beats that the FIFO of each output holds, None for no limit. Empty for any other unit.
+    depths : tuple of int
+        Of a fork: beats that the FIFO of each output holds. Empty for any other unit.
     """
 
     timing: Timing
     sources: tuple[tuple[int, int], ...]
-    depths: tuple[int | None, ...] = ()
+    depths: tuple[int, ...] = ()
 
 
 class Times(list[int]):
@@ -69,13 +69,15 @@ class Pipeline:
         The unit's output.
     emissions : Times
         Advance in which the step of each beat ended.
+    frozen, passed : int
+        Cycles in which it froze before the advance last asked for, and beats that had left by then.
     """
 
     latency: int
     out: Wire
     emissions: Times
     frozen: int = 0
-    passed: int = field(default=0)
+    passed: int = 0
 
     def knows(self, advance: int) -> bool:
         """Whether all beats that were offered before an advance went; advances are asked for in ascending order."""
@@ -104,20 +106,19 @@ class Flow:
 
     Parameters
     ----------
-    feed : Wire
-        The network's input.
-    streams, wires : list of list of Wire
-        What enters each node, and what leaves it.
+    wires : dict of (int, int) to Wire
+        Each output of each node, by the node's number and the output's; of node -1 the network's input.
+    result : Wire
+        The network's output.
     """
 
-    feed: Wire
-    streams: list[list[Wire]]
-    wires: list[list[Wire]]
+    wires: dict[tuple[int, int], Wire]
+    result: Wire
 
     @property
-    def result(self) -> Wire:
-        """The network's output."""
-        return self.wires[-1][0]
+    def feed(self) -> Wire:
+        """The network's input."""
+        return self.wires[-1, 0]
 
 
 def follow(nodes: Sequence[Node], inputs: int, outputs: int) -> Flow:
@@ -135,24 +136,25 @@ def follow(nodes: Sequence[Node], inputs: int, outputs: int) -> Flow:
     def wire() -> Wire:
         return Wire(Times(ready), Times(ready))
 
-    flow = Flow(wire(), [], [])
+    feed = wire()
     for _ in range(inputs):
-        flow.feed.offered.tell(0)
-    for node in nodes:
-        ins = [flow.feed if index < 0 else flow.wires[index][port] for index, port in node.sources]
+        feed.offered.tell(0)
+    wires = {(-1, 0): feed}
+    for index, node in enumerate(nodes):
+        ins = [wires[source] for source in node.sources]
         # of a unit without a cycle of its own the output is the input
         outs = [wire() for _ in node.depths or (None,)] if node.timing.latency else ins
         if node.depths:
             ready.append(fork(node.timing.latency, ins[0], outs, node.depths))
         elif node.timing.latency:
             ready.extend(unit(node.timing, ins, Pipeline(node.timing.latency, outs[0], Times(ready))))
-        flow.streams.append(ins)
-        flow.wires.append(outs)
-    ready.append(sink(flow.result))
-    while ready and len(flow.result.taken) < outputs:
+        wires |= {(index, port): out for port, out in enumerate(outs)}
+    result = wires[len(nodes) - 1, 0]
+    ready.append(sink(result))
+    while ready and len(result.taken) < outputs:
         process = ready.popleft()
         next(process).waiting.append(process)
-    return flow
+    return Flow(wires, result)
 
 
 def sink(wire: Wire) -> Process:
@@ -163,14 +165,14 @@ def sink(wire: Wire) -> Process:
         wire.taken.tell(max(wire.offered[beat], wire.taken[-1] + 1 if beat else 0))
 
 
-def fork(latency: int, source: Wire, outs: Sequence[Wire], depths: Sequence[int | None]) -> Process:
+def fork(latency: int, source: Wire, outs: Sequence[Wire], depths: Sequence[int]) -> Process:
     """Take a beat when every FIFO has a place, and offer it at each."""
     for beat in count():
         while len(source.offered) <= beat:
             yield source.offered
         cycle = max(source.offered[beat], source.taken[-1] + 1 if beat else 0)
         for out, depth in zip(outs, depths, strict=True):
-            if depth is not None and beat >= depth:
+            if beat >= depth:
                 while len(out.taken) <= beat - depth:
                     yield out.taken
                 cycle = max(cycle, out.taken[beat - depth] + 1)

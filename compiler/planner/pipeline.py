@@ -173,7 +173,7 @@ class Draft:
         """
         while fits(self.cost):
             try:
-                found = self.run(depths_of(self), samples)
+                found = self.run(samples)
                 plan = Plan(board, start, tuple(self.stages), found.interval, found.latency)
                 return replace(plan, ready_units=self.ready_units, even=self.even, shared=self.shared)
             except Standstill:
@@ -185,17 +185,18 @@ class Draft:
                         self.hold(k, port, 2 * depth)
         return None
 
-    def nodes(self, depths: Sequence[tuple[int | None, ...]]) -> list[Node]:
-        """Network for the schedule, with these FIFOs."""
+    @property
+    def nodes(self) -> list[Node]:
+        """Network for the schedule."""
         index = {stage.name: k for k, stage in enumerate(self.stages)}
         return [
-            Node(unit.timing, tuple((index[f.stage] if f.stage else -1, f.port) for f in stage.feeds), depth)
-            for stage, unit, depth in zip(self.stages, self.units, depths, strict=True)
+            Node(unit.timing, tuple((index[f.stage] if f.stage else -1, f.port) for f in stage.feeds), stage.depths)
+            for stage, unit in zip(self.stages, self.units, strict=True)
         ]
 
-    def run(self, depths: Sequence[tuple[int | None, ...]], samples: int) -> Schedule:
-        """Schedule with these FIFOs."""
-        return schedule(self.nodes(depths), self.units[0].inputs[0].count, self.units[-1].output.count, samples)
+    def run(self, samples: int) -> Schedule:
+        """Schedule of so many samples."""
+        return schedule(self.nodes, self.units[0].inputs[0].count, self.units[-1].output.count, samples)
 
 
 def ready_units(clock_hz: float | None) -> int:
@@ -241,16 +242,11 @@ def unbuffered(unit: Unit) -> bool:
 def deepen(draft: Draft) -> None:
     """Give every FIFO the depth with which no stage waits for its reader, and stages new ones that need them.
 
-    Parameters
-    ----------
-    draft : Draft
-        The stages.
-    even : bool
-        Whether to do so where beats come in bursts too; else only before joins, which would stand still.
+    In a draft that is not ``even``, only before joins, which would stand still.
     """
     index = {stage.name: k for k, stage in enumerate(draft.stages)}
     interval = max(stage.interval for stage in draft.stages)
-    holds = paced(draft.nodes(depths_of(draft)), draft.units[0].inputs[0].count, interval, PACED)
+    holds = paced(draft.nodes, draft.units[0].inputs[0].count, interval, PACED)
     spare: list[int] = []
     bursts = []
     for k, (stage, unit) in enumerate(zip(draft.stages, draft.units, strict=True)):
@@ -270,8 +266,3 @@ def deepen(draft: Draft) -> None:
         spare.append(free)
     for name, feed, depth in bursts:
         draft.queue(feed, name, depth)
-
-
-def depths_of(draft: Draft) -> list[tuple[int | None, ...]]:
-    """FIFOs as the stages say."""
-    return [stage.depths for stage in draft.stages]

@@ -1,13 +1,10 @@
 """The plan: which unit computes which ops at which folding, what that costs and how fast it runs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from operator import add, attrgetter
-from pathlib import Path
-from typing import Any
 
-from icepop.compiler.errors import PlanError
 from icepop.compiler.ops.base import Op
 from icepop.compiler.types import TensorType
 
@@ -272,34 +269,5 @@ class Plan:
         return {stage.name: Pin(stage.folding, stage.unit) for stage in self.stages if stage.ops}
 
     def to_json(self) -> str:
-        """Text that `read_pins` reads back."""
+        """Text that `read_plan` reads back."""
         return json.dumps({**asdict(self), "cost": asdict(self.cost)}, indent=2) + "\n"
-
-
-def read_pins(path: Path) -> dict[str, Pin]:
-    """Units and foldings that a saved plan pins, by stage name.
-
-    Raises
-    ------
-    PlanError
-        No such file, or it is no plan.
-    """
-    if not path.is_file():
-        raise PlanError(f"no plan file '{path}'; 'icepop compile' writes one")
-    try:
-        stages = json.loads(path.read_bytes())["stages"]
-        return {
-            stage["name"]: Pin(read_folding(stage["folding"]), str(stage.get("unit", "")))
-            for stage in stages
-            if stage["ops"]
-        }
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise PlanError(f"'{path}' is no plan; 'icepop compile' writes one") from error
-
-
-def read_folding(values: Mapping[str, Any]) -> Folding:
-    """Folding of a stage in a saved plan; raises KeyError, TypeError, ValueError or OverflowError where it is none."""
-    choices = {key: str(values[key]) for key in ("encoding", "weights", "buffer") if key in values}
-    pitch, spacing = (int(values.get(key, 0)) for key in ("pitch", "spacing"))
-    pixels = int(values.get("pixels", 1))
-    return Folding(int(values["pe"]), int(values["simd"]), **choices, pitch=pitch, pixels=pixels, spacing=spacing)

@@ -1,11 +1,10 @@
-"""The schedule of a pipeline: its interval, its latency and the FIFOs it needs, before anything is simulated."""
+"""The schedule of a pipeline: its interval and its latency, before anything is simulated."""
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from icepop.compiler.planner.flow import Node, Wire, follow
+from icepop.compiler.planner.flow import Node, follow
 
 SAMPLES = 8
 """Samples that are followed; the intervals of the second half count as steady."""
@@ -24,16 +23,10 @@ class Schedule:
         Cycles from the first input transfer of a sample into the empty pipeline to its last output transfer.
     interval : int
         Cycles between the last output transfers of samples, once steady; the longest where they differ.
-    depths : tuple of tuple of int
-        For each node the most beats that waited at once in the FIFO of each output; empty where it has none.
-    arrivals : tuple of tuple of int
-        For each node the cycle in which the first beat is offered to each of its inputs.
     """
 
     latency: int
     interval: int
-    depths: tuple[tuple[int, ...], ...]
-    arrivals: tuple[tuple[int, ...], ...]
 
 
 class Standstill(RuntimeError):
@@ -66,16 +59,4 @@ def schedule(nodes: Sequence[Node], inputs: int, outputs: int, samples: int = SA
     steady = intervals[len(intervals) // 2 :]
     if len(set(steady)) > 1 and samples < LONGEST:
         return schedule(nodes, inputs, outputs, 2 * samples)
-    depths = [
-        tuple(occupied(ins[0], out) for out in outs) if node.depths else ()
-        for node, ins, outs in zip(nodes, flow.streams, flow.wires, strict=True)
-    ]
-    arrivals = [tuple(wire.offered[0] for wire in ins) for ins in flow.streams]
-    interval = max(steady, default=ends[0] + 1)
-    return Schedule(ends[0] - flow.feed.taken[0], interval, tuple(depths), tuple(arrivals))
-
-
-def occupied(source: Wire, out: Wire) -> int:
-    """Most beats that had been taken from a source and not yet from a fork's output."""
-    beats = enumerate(source.taken[: len(out.taken)])
-    return max((1 + beat - bisect_left(out.taken, cycle) for beat, cycle in beats), default=1)
+    return Schedule(ends[0] - flow.feed.taken[0], max(steady, default=ends[0] + 1))

@@ -9,7 +9,7 @@ from math import isqrt
 from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
 from icepop.compiler.planner.binding import bind, check_slots
-from icepop.compiler.planner.chains import Chain, Search
+from icepop.compiler.planner.chains import Chain, ChainFinder
 from icepop.compiler.planner.goal import FILL, Goal
 from icepop.compiler.planner.layers import UnitLibrary, cut
 from icepop.compiler.planner.links import Stream
@@ -37,7 +37,7 @@ class Task:
 
     Parameters
     ----------
-    finder : Search
+    finder : ChainFinder
         The choices.
     library : UnitLibrary
         The units there are.
@@ -51,7 +51,7 @@ class Task:
         Chains and units that were asked for before.
     """
 
-    finder: Search
+    finder: ChainFinder
     library: UnitLibrary
     start: str
     goal: Goal
@@ -230,7 +230,7 @@ def search(
     choices = [bind(layer, pins, units) for layer in layers]
     check_slots(layers, choices, library)
     goal = Goal(board, budget, interval, max_lut, ready_units, even)
-    task = Task(Search(layers, choices, library), library, start, goal, frozenset(pins))
+    task = Task(ChainFinder(layers, choices, library), library, start, goal, frozenset(pins))
     plan = task.fastest() if interval is None else task.exactly(interval)
     if plan is None:
         remedies = [

@@ -55,10 +55,10 @@ def worthwhile(found: Sequence[Product]) -> list[Product]:
     return [product for _, _, product in kept]
 
 
-def shared_cost(
+def shallow_cost(
     product: Product, table: NDArray[np.bool_], weights: IntArray, inputs: IntArray, pitch: int
 ) -> Resources:
-    """Memory in LUTs, products and sums of some rows whose memory is so shallow that synthesis sees through it.
+    """Cost of memory in LUTs, products and sums of some rows whose memory is so shallow that synthesis sees through it.
 
     It finds equal columns, products of a lane that are always equal, and terms that are always 0.
 

@@ -16,7 +16,7 @@ from icepop.compiler.types import Domain, IntArray, unpack_words
 from icepop.hdl.arithmetic.bit_sum import PITCH
 from icepop.hdl.arithmetic.comparator import compare_cost, delay, idle_bits, reaches
 from icepop.hdl.constants import MOST, Constants
-from icepop.hdl.matrix.layer_products import shared_cost
+from icepop.hdl.matrix.layer_products import shallow_cost
 from icepop.hdl.matrix.processing import ProcessingElement, Row, known_sum
 from icepop.hdl.matrix.row_numbers import RowNumbers
 from icepop.hdl.matrix.row_sums import RowSums
@@ -24,7 +24,7 @@ from icepop.hdl.matrix.tiling import Tiling
 from icepop.hdl.memory import LUT_DEPTH, Rom, lut_memory_cost, memory_cost
 from icepop.hdl.pipeline import behind
 from icepop.hdl.products.base import Product
-from icepop.hdl.units.base import adder_cells, registered_cells
+from icepop.hdl.units.base import adder_cells, lone_registers, registered_cells
 
 MAX_LUT_DEPTH = 128
 """Deepest memory that is planned in LUTs."""
@@ -148,6 +148,13 @@ class RowArithmetic:
         """Memory of the weights."""
         return Rom(len(self.lanes) * self.product.bits, self.words, self.folding.weights == "lut")
 
+    @cached_property
+    def cost(self) -> Resources:
+        """Weights, products, sums and all that comes behind them, and the flags that go along from word to result."""
+        flags = 1 + self.row.latency
+        along = lone_registers(flags) + registered_cells(flags)
+        return Resources.total([self.products_cost, self.product.shared, self.rows_cost, along])
+
     @property
     def weights_cost(self) -> Resources:
         """Cost of that memory."""
@@ -166,7 +173,7 @@ class RowArithmetic:
         vectors = np.arange(pixels)[:, None] * rows + np.arange(rows) if self.apart else np.arange(pixels)[:, None]
         inputs = np.broadcast_to(vectors, (pixels, rows)).reshape(-1, 1) * product.lanes + np.arange(product.lanes)
         weights = np.tile(self._tiled[:, self.lanes], (1, pixels, 1))
-        return shared_cost(product, np.tile(table, pixels), weights, inputs, pitch)
+        return shallow_cost(product, np.tile(table, pixels), weights, inputs, pitch)
 
     @property
     def _tiled(self) -> IntArray:
@@ -202,7 +209,7 @@ class RowArithmetic:
         """Whether numbers go on in a cycle in which nothing waits."""
         return self.numbers.step & advance if self.numbers else Const(0)
 
-    @cached_property
+    @property
     def rows_cost(self) -> Resources:
         """Accumulators, comparisons and numbers of all processing elements; not the products and their sums."""
         parts = [self.row.cost * len(self.lanes)]
@@ -286,6 +293,11 @@ class RowArithmetic:
             return total[spare:]
         m.d.comb += element.start.eq(number)
         return element.o[spare:]
+
+
+def fused(span: Span) -> int:
+    """How many ops of a span that begins with a layer are computed as one: a threshold of a single level may follow."""
+    return 2 if len(span.ops) > 1 and single(span.ops[1]) else 1
 
 
 def single(op: Op) -> bool:

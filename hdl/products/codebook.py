@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-from amaranth import Array, Cat, Const, Module, Value
+from amaranth import Array, Cat, Const, Module, Signal, Value
 
 from icepop.compiler.encodings.codebook import Codebook
 from icepop.compiler.planner.plan import Resources
@@ -77,7 +77,9 @@ class CodebookProduct(Product):
         domain = self.integers.encoding.domain
         codes = domain.encode(np.array(self.encoding.values, np.int64)).tolist()
         table = Array(Const(code, domain.bits) for code in codes)
-        decoded = Cat(table[index] for index in lanes_of(word, self.lanes))
+        # a signal: of an expression every plane would be elaborated with all tables again
+        decoded = Signal(self.lanes * domain.bits)
+        m.d.comb += decoded.eq(Cat(table[index] for index in lanes_of(word, self.lanes)))
         return self.integers.terms(m, decoded, x, inside)
 
     @property

@@ -8,18 +8,19 @@ from itertools import product
 from amaranth import Module, Value
 
 from icepop.compiler.errors import PlanError
+from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.planner.plan import Folding, Resources, Span
 from icepop.compiler.types import Domain
 from icepop.hdl.constants import Constants
 from icepop.hdl.matrix.layer_products import chosen, worthwhile
-from icepop.hdl.matrix.row_arithmetic import RowArithmetic, single, weight_places
+from icepop.hdl.matrix.row_arithmetic import RowArithmetic, fused, weight_places
 from icepop.hdl.matrix.tiling import Tiling
 from icepop.hdl.pipeline import delayed
 from icepop.hdl.products.base import Operands, Product
 from icepop.hdl.products.registry import matching
 from icepop.hdl.sources.loops import Loops
-from icepop.hdl.units.base import abreast, counter_cells, lone_registers, parallelisms, registered_cells
+from icepop.hdl.units.base import abreast, counter_cells, parallelisms, registered_cells
 from icepop.hdl.window_lanes import WindowLanes, on_maps
 
 
@@ -43,9 +44,7 @@ class DepthwiseConv(WindowLanes):
     """
 
     def __init__(self, span: Span, folding: Folding):
-        op = span.ops[0]
-        if not isinstance(op, Conv):
-            raise TypeError(f"DepthwiseConv takes a Conv, not {type(op).__name__}")
+        op = convolution(span.ops[0])
         super().__init__(span, folding, op.window, folding.pixels)
         if folding.pixels not in self.several(span, folding.simd):
             raise PlanError(
@@ -63,14 +62,12 @@ class DepthwiseConv(WindowLanes):
             return 0
         if on_maps(op.window, span.input.shape) is None or not products(op, span.input.integers):
             return 0
-        return 2 if len(span.ops) > 1 and single(span.ops[1]) else 1
+        return fused(span)
 
     @staticmethod
     def foldings(span: Span) -> Iterator[Folding]:
         """Sensible numbers of lanes, with every encoding and place of the weights that may pay."""
-        op = span.ops[0]
-        if not isinstance(op, Conv):
-            raise TypeError(f"DepthwiseConv takes a Conv, not {type(op).__name__}")
+        op = convolution(span.ops[0])
         names = [product.name for product in worthwhile(products(op, span.input.integers))]
         for lanes in parallelisms(span.input.shape[0]):
             tiling = Tiling(1, len(op.weights), op.weights[0].size, 1, lanes, 1)
@@ -108,12 +105,9 @@ class DepthwiseConv(WindowLanes):
     @cached_property
     def cost(self) -> Resources:
         """Everything that `elaborate` makes."""
-        arithmetic = self.arithmetic
-        parts = [self.source.cost, counter_cells(self.tiling.words), arithmetic.products_cost, arithmetic.rows_cost]
-        if not arithmetic.target_bits:
+        parts = [self.source.cost, counter_cells(self.tiling.words), self.arithmetic.cost, registered_cells(3)]
+        if not self.arithmetic.target_bits:
             parts.append(self.masking)
-        flags = 1 + arithmetic.row.latency
-        parts += [lone_registers(flags), registered_cells(flags + 3)]
         return Resources.total(parts)
 
     def _stepping(self, advance: Value) -> Value:
@@ -136,6 +130,13 @@ class DepthwiseConv(WindowLanes):
         results = arithmetic.results(core, weights.data, beats, source.inside, summed, ended[:latency])
         core.d.comb += self.o.valid.eq(ended[-1])
         self._offer(core, results, not arithmetic.target_bits)
+
+
+def convolution(op: Op) -> Conv:
+    """An op that is known to be one."""
+    if not isinstance(op, Conv):
+        raise TypeError(f"DepthwiseConv takes a Conv, not {type(op).__name__}")
+    return op
 
 
 @lru_cache(maxsize=256)

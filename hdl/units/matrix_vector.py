@@ -18,7 +18,7 @@ from icepop.compiler.planner.timing import Timing
 from icepop.compiler.types import Beats
 from icepop.hdl.constants import Constants
 from icepop.hdl.matrix.layer_products import chosen, products, worthwhile
-from icepop.hdl.matrix.row_arithmetic import RowArithmetic, single, weight_places
+from icepop.hdl.matrix.row_arithmetic import RowArithmetic, fused, weight_places
 from icepop.hdl.matrix.sequencer import ColumnSequencer, Sequencer, sequencer_cost
 from icepop.hdl.matrix.tiling import Tiling
 from icepop.hdl.pipeline import delayed
@@ -30,7 +30,6 @@ from icepop.hdl.units.base import (
     LayerUnit,
     abreast,
     counter_cells,
-    lone_registers,
     look_ups,
     parallelisms,
     registered_cells,
@@ -112,7 +111,7 @@ class MatrixVector(LayerUnit):
             return 0
         if isinstance(op, Conv) and (len(op.window.kernel) > 2 or 1 < op.groups == len(op.weights) == source.shape[0]):
             return 0  # no windows of more axes; a row for each channel alone reads too little to share
-        return 2 if len(span.ops) > 1 and single(span.ops[1]) else 1
+        return fused(span)
 
     @staticmethod
     def foldings(span: Span) -> Iterator[Folding]:
@@ -182,13 +181,11 @@ class MatrixVector(LayerUnit):
     @cached_property
     def cost(self) -> Resources:
         """Everything that `elaborate` makes."""
-        arithmetic, vectors = self.arithmetic, isinstance(self.source, VectorSource)
+        vectors = isinstance(self.source, VectorSource)
         sequencer = ColumnSequencer.cost_of(self.tiling) if self.turning else sequencer_cost(self.tiling, vectors)
-        parts = [self.source.cost, sequencer, arithmetic.products_cost, arithmetic.product.shared, arithmetic.rows_cost]
+        parts = [self.source.cost, sequencer, self.arithmetic.cost, registered_cells(6)]
         if self.idle:
             parts += [counter_cells(self.tiling.tiles), look_ups(self.idle * self.output.domain.bits)]
-        flags = 1 + arithmetic.row.latency
-        parts += [lone_registers(flags), registered_cells(flags + 6)]
         return Resources.total(parts)
 
     def elaborate(self, platform: object) -> Module:

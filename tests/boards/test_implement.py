@@ -36,6 +36,20 @@ def test_a_seed_that_was_asked_for_is_the_only_one(digest, tmp_path, quick):
     assert quick["enabled"] == MORE_ENABLED
 
 
+def test_every_attempt_is_told_by_a_name_of_its_own(digest, tmp_path, quick):
+    quick["fmax"] = [None, "legal", 36.5]
+    begun = []
+    build(digest, BOARD, tmp_path, CLOCK, BAUD, progress=lambda what, done, count: done or begun.append(what))
+    assert begun == [
+        "elaborate",
+        "synthesize",
+        "place and route, seed 1",
+        "synthesize, fewer clock enables",
+        *(f"place and route, seed {seed}, fewer clock enables" for seed in (1, 2, 3)),
+        "pack",
+    ]
+
+
 @pytest.mark.parametrize(
     ("fmax", "error", "message"),
     [

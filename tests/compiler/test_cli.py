@@ -2,13 +2,19 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from qonnx_file import QonnxFile
 
+from icepop.boards import flash
+from icepop.boards.build import Report
+from icepop.compiler.cli import wishes
 from icepop.compiler.cli.main import run
 from icepop.compiler.frontend.handlers.base import HANDLERS
+from icepop.compiler.planner.plan import Plan, Resources
+from icepop.compiler.project import make_plan
 from icepop.sim import backends
 from icepop.sim.backends import icarus
 
@@ -307,7 +313,87 @@ def test_a_rate_instead_of_an_interval(model: str, tmp_path: Path, capsys: pytes
     assert message == "give either --interval or --fps, not both"
 
 
+def test_a_plan_is_explained_by_others_for_the_same_clock(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above 44 MHz plans have more FIFOs."""
+    clocks = []
+
+    def noting(*arguments: Any) -> Plan:
+        clocks.append(arguments[-1])
+        return make_plan(*arguments)
+
+    monkeypatch.setattr(wishes, "make_plan", noting)
+    assert run(["compile", model, "-o", str(tmp_path / "out"), "--clock", "48", "--interval", "40", "--explain"]) == 0
+    assert clocks == [48e6] * 4
+
+
+@pytest.mark.parametrize("verb", ["compile", "sim", "bitstream"])
+@pytest.mark.parametrize("clock", ["0", "14", "500"])
+def test_a_clock_that_the_board_does_not_have(
+    verb: str, clock: str, model: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [data] if verb == "sim" else ["-o", str(tmp_path / "out")]
+    message = error(capsys, verb, model, *given, "--clock", clock)
+    assert message == (
+        f"clock must be the crystal's 12 MHz or the PLL's 16 to 275 MHz, not {clock} MHz; choose another one"
+    )
+
+
+def test_data_is_read_before_anything_is_planned(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = error(capsys, "bitstream", model, "-o", str(tmp_path / "out"), "--data", "none.npz")
+    assert message == "no data file 'none.npz'"
+
+
 def test_few_lut(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["compile", model, "-o", str(tmp_path / "out"), "--max-lut", "120", "--json"]) == 0
     plan = json.loads((tmp_path / "out" / "plan.json").read_text())
     assert plan["cost"]["lut4"] <= 120
+
+
+@pytest.mark.parametrize("verb", ["train", "golden", "compile", "bitstream"])
+def test_nothing_is_computed_for_a_file_that_cannot_be_written(
+    verb: str, model: str, data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"train": [], "golden": [model, data], "compile": [model], "bitstream": [model]}[verb]
+    target = Path(model) / "out"
+    message = error(capsys, verb, *given, "-o", str(target))
+    assert message.startswith(f"cannot write '{target}")
+    assert message.endswith(f": '{model}' is no folder; name another path")
+
+
+def test_flash_tells_what_it_has_programmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = Report("icebreaker", "icepop.bin", 36e6, 36e6, 50e6, 1_000_000, 0.0, 1, Resources(), Resources())
+    (tmp_path / "report.json").write_text(report.to_json())
+    monkeypatch.setattr(flash, "flash", lambda board, bitstream: f"{bitstream.name} to {board.name}")
+    assert run(["flash", str(tmp_path), "--json"]) == 0
+    text, line = capsys.readouterr().out.splitlines()
+    assert text == "icepop.bin to icebreaker"
+    assert json.loads(line) == {"board": "icebreaker", "bitstream": "icepop.bin", "ok": True}
+
+
+def test_a_baud_rate_of_0(model: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    message = error(capsys, "run", model, data, "--virtual", "--baud", "0")
+    assert message == "Invalid value for '--baud': Input should be greater than or equal to 1"
+
+
+def test_inputs_are_encoded_in_one_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = error(capsys, "train", "-o", str(tmp_path / "model.onnx"), "--thresholds", "3", "--input-bits", "4")
+    assert message == "give either --thresholds or --input-bits, not both"
+
+
+def test_a_narrow_terminal_cuts_no_figures(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["compile", model, "-o", str(tmp_path / "out")]
+    assert run(arguments) == 0
+    wide = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert run(arguments) == 0
+    assert capsys.readouterr().out == wide
+    assert "…" not in wide

@@ -5,7 +5,7 @@ import pytest
 from messages import says
 from qonnx_file import QonnxFile
 
-from icepop.compiler.errors import PlanError
+from icepop.compiler.errors import ModelError, PlanError
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.planner.plan import Plan, Resources
 from icepop.compiler.project import MODEL, PLAN, Network, load_network, make_plan
@@ -104,7 +104,14 @@ def test_the_input_format_is_kept_with_the_plan(tmp_path: Path) -> None:
     assert load_network(tmp_path / MODEL).format is None
 
 
+def test_a_folder_in_which_nothing_was_built(tmp_path: Path) -> None:
+    (tmp_path / PLAN).write_text("{}")
+    with says(ModelError, f"no icepop.onnx in '{tmp_path}'; 'icepop bitstream' writes one, or name a model file"):
+        load_network(tmp_path)
+
+
 def test_a_folder_without_a_plan_or_with_another_file(tmp_path: Path) -> None:
+    (tmp_path / MODEL).touch()
     with says(PlanError, f"no plan file '{tmp_path / PLAN}'; 'icepop compile' writes one"):
         load_network(tmp_path)
     (tmp_path / PLAN).write_text("[]")

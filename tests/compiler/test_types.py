@@ -114,6 +114,13 @@ def test_words_are_joined_codes(words: list[int]) -> None:
     assert pack_words(codes, 7) == words
 
 
+def test_words_without_lanes() -> None:
+    """Of a memory that says which of one beat is read."""
+    codes = unpack_words([0, 0, 0], 0, 1)
+    assert codes.shape == (3, 0)
+    assert pack_words(codes, 1) == [0, 0, 0]
+
+
 def test_a_tensor_type_knows_its_size() -> None:
     floats, codes = TensorType((2, 3, 4), None), TensorType((2, 3), BIPOLAR, (Fraction(1, 3),))
     assert (floats.length, codes.length, TensorType((), BIPOLAR).length) == (24, 6, 1)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from costs import check_cost
 from streams import run
 
 from icepop.compiler.ops.add import Add
@@ -116,3 +117,10 @@ def test_results_and_cycles_are_exact(name: str, folding: Folding) -> None:
             else:
                 first = unit.timing.interval + unit.timing.latency - 1
                 assert measured == [first + k * unit.timing.interval for k in range(SAMPLES)]
+
+
+@pytest.mark.parametrize("name", ["one for all", "repeated", "flipped"])
+def test_an_order_costs_what_is_planned(name: str) -> None:
+    kind, each = SPANS[name]
+    unit = kind(each, Folding(1, 1))
+    check_cost(unit, unit.cost)

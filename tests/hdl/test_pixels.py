@@ -17,7 +17,8 @@ from icepop.compiler.errors import PlanError
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.threshold import Threshold
-from icepop.compiler.planner.plan import Folding, Plan, read_pins
+from icepop.compiler.planner.plan import Folding, Plan
+from icepop.compiler.planner.saved import read_plan
 from icepop.compiler.planner.search import search
 from icepop.compiler.types import TensorType
 from icepop.hdl.accelerator import Accelerator
@@ -164,7 +165,7 @@ def test_a_saved_plan_keeps_the_pixels(tmp_path: Path) -> None:
     network, plan = pipeline(4, 3)
     path = tmp_path / "plan.json"
     path.write_text(plan.to_json())
-    pins = read_pins(path)
+    pins = read_plan(path).pins
     assert pins["first"].folding == Folding(6, 2, pixels=3)
     foldings = {name: pin.folding for name, pin in pins.items()}
     again = search(network, "x", unit_library(), "test", UNBOUNDED, pins=foldings)
@@ -215,5 +216,6 @@ def test_several_pixels_are_no_pipeline_s_result() -> None:
 def test_a_unit_without_windows_takes_one_pixel() -> None:
     wanted = Folding(2, 2, pixels=2)
     pool = graph((2, 4, 6), SIGNED, Threshold("act", ("x",), np.array([[0], [1]]), np.ones(2, np.int64), BIPOLAR))
-    with says(PlanError, "layer 'act' cannot be folded 2x2, 2 pixels: ThresholdCompare takes no such folding"):
+    message = "layer 'act' cannot be folded 2x2, 2 pixels: ThresholdCompare takes no such folding; try 2x2"
+    with says(PlanError, message):
         search(pool, "x", unit_library(), "test", UNBOUNDED, pins={"act": wanted}, units={"act": "ThresholdCompare"})

@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from amaranth import Cat, Module
+from amaranth.back import rtlil
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
@@ -189,3 +190,15 @@ def test_planned_cells_are_close(codes: list[int], domain: str, padded: bool, la
         measured = synthesize(Terms(found), "terms")
         planned = found.cost.cells + found.shared.cells
         assert abs(planned - measured.cells) <= max(4, 0.15 * measured.cells), (found.name, planned, measured)
+
+
+@pytest.mark.parametrize("domain", ["bipolar", "four bits", "three bits"])
+@pytest.mark.parametrize("weights", ["binary", "ternary", "powers", "book"])
+def test_every_lane_is_elaborated_once(weights: str, domain: str) -> None:
+    """An expression that each lane uses a part of would be elaborated as a whole for each of them."""
+    few, many = (
+        matching(Operands(np.resize(WEIGHTS[weights], (2, 1, lanes)), DOMAINS[domain], lanes, False))
+        for lanes in (12, 48)
+    )
+    for narrow, wide in zip(few, many, strict=True):
+        assert len(rtlil.convert(Terms(wide))) < 5 * len(rtlil.convert(Terms(narrow))), wide.name

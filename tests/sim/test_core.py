@@ -154,7 +154,7 @@ def simulated(file: Path, design: Accelerator, words: list[int], stalls: int) ->
 def test_the_head_tells_layouts_and_timing(small: Callable[[], Accelerator]) -> None:
     design = small()
     lines = head(design, "net")
-    assert lines[0] == "net: a network of 3 layers, as Verilog-2001. Written by icepop."
+    assert lines[0] == "net: a network of 2 layers, as Verilog-2001. Written by icepop."
     start = lines.index("i: integer codes, the values of Input 'x'")
     assert lines[start + 1 : start + 12] == [
         *layout("i__payload", design.graph.types["x"], design.input, "to be 0"),

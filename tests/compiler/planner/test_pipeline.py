@@ -65,8 +65,7 @@ def test_every_long_run_is_cut_and_a_beat_a_cycle_still_passes() -> None:
     names = eased(draft)
     runs = " ".join("|" if name.startswith("queue") else "." for name in names).replace(" ", "").split("|")
     assert max(map(len, runs)) <= 3
-    depths = [stage.depths for stage in draft.stages]
-    assert draft.run(depths, 4).interval == 12
+    assert draft.run(4).interval == 12
 
 
 def test_at_a_fast_clock_no_ready_depends_on_another() -> None:
@@ -90,7 +89,7 @@ def test_a_queue_is_no_deeper_than_the_beats_before_it_are_close() -> None:
     draft.ready_units = 1
     assert eased(draft) == ["s0", "queue behind s0", "s1"]
     assert draft.stages[1].depths == (2,)
-    assert draft.run([stage.depths for stage in draft.stages], 4).interval == 12
+    assert draft.run(4).interval == 12
 
 
 def test_queues_before_one_join_have_names_of_their_own() -> None:

@@ -1,11 +1,6 @@
 import json
-from pathlib import Path
 
-import pytest
-from messages import says
-
-from icepop.compiler.errors import PlanError
-from icepop.compiler.planner.plan import Folding, Pin, Plan, Resources, SharedMemory, Stage, read_folding, read_pins
+from icepop.compiler.planner.plan import Folding, Plan, Resources, SharedMemory, Stage
 
 CHOSEN = Folding(1, 16, "binary", "ebr", "registers", 8, 3, 4)
 PLAN = Plan(
@@ -35,13 +30,6 @@ def test_resources_add_up() -> None:
     assert Resources.total([]) == Resources()
 
 
-def test_foldings_come_back_from_a_saved_plan(tmp_path: Path) -> None:
-    path = tmp_path / "plan.json"
-    path.write_text(PLAN.to_json())
-    assert PLAN.pins == {"fc1": Pin(Folding(4, 32), "MatrixVector"), "fc2": Pin(CHOSEN, "MatrixVector")}
-    assert read_pins(path) == PLAN.pins
-
-
 def test_a_saved_plan_says_what_it_reaches() -> None:
     saved = json.loads(PLAN.to_json())
     assert (saved["interval"], saved["latency"], saved["board"]) == (192, 700, "icebreaker")
@@ -59,42 +47,3 @@ def test_a_folding_says_what_was_chosen() -> None:
         "4x32, ternary, weights in lut, in registers, pitch 8"
     )
     assert str(Folding(4, 32, "ternary", pixels=2)) == "4x32, 2 pixels, ternary"
-
-
-def test_a_saved_plan_may_leave_choices_out() -> None:
-    assert read_folding({"pe": 4, "simd": "32"}) == Folding(4, 32)
-
-
-def stage(folding: str) -> bytes:
-    return b'{"stages": [{"ops": ["fc"], "name": "fc", "folding": ' + folding.encode() + b"}]}"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{",
-        b"{}",
-        b"[]",
-        b"3",
-        b'{"stages": 3}',
-        b'{"stages": [{"ops": ["fc"], "name": "fc"}]}',
-        stage('{"pe": "many", "simd": 1}'),
-        stage('{"pe": Infinity, "simd": 1}'),
-        stage('{"pe": 1}'),
-        stage("null"),
-        b'{"stages": "\xff"}',
-        b"\x93NUMPY\x01\x00",
-        b"[" * 100_000,
-    ],
-)
-def test_a_file_that_is_no_plan(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "plan.json"
-    path.write_bytes(content)
-    with says(PlanError, f"'{path}' is no plan; 'icepop compile' writes one"):
-        read_pins(path)
-
-
-def test_no_plan_file(tmp_path: Path) -> None:
-    with says(PlanError, f"no plan file '{tmp_path}'; 'icepop compile' writes one"):
-        read_pins(tmp_path)

@@ -189,7 +189,7 @@ def compare(network: Network) -> bool:
     stood = len(flow.result.taken) < outputs
     assert flow.feed.taken == seen["i"].cycles[: len(flow.feed.taken)]
     for index, port in network.outputs:
-        planned, measured = flow.wires[index][port].taken, seen[str((index, port))].cycles
+        planned, measured = flow.wires[index, port].taken, seen[str((index, port))].cycles
         assert planned == (measured if stood else measured[: len(planned)]), (index, port)
     assert flow.result.taken == seen["o"].cycles
     return stood

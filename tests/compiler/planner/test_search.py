@@ -308,7 +308,8 @@ def test_a_unit_waits_for_the_gearbox_behind_it(seed: int) -> None:
 
 
 def test_a_unit_that_takes_no_such_folding() -> None:
-    with says(PlanError, "layer 'argmax' cannot be folded 1x2: ArgmaxScan takes no such folding"):
+    message = "layer 'argmax' cannot be folded 1x2: ArgmaxScan takes no such folding; try 1x1"
+    with says(PlanError, message):
         search(NETWORK, "x", unit_library(), "board", UNBOUNDED, pins={"argmax": Folding(1, 2)})
 
 

@@ -18,7 +18,8 @@ from icepop.compiler.ops.dense import Dense
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.planner.goal import FILL
-from icepop.compiler.planner.plan import Folding, Plan, Resources, read_pins
+from icepop.compiler.planner.plan import Folding, Plan, Resources
+from icepop.compiler.planner.saved import read_plan
 from icepop.compiler.planner.search import search
 from icepop.compiler.types import Domain, TensorType
 from icepop.hdl.units.registry import unit_library
@@ -75,7 +76,7 @@ def test_constants_are_shared_where_ebr_are_short() -> None:
 def test_a_saved_plan_shares_the_same(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(FEW.to_json())
-    pins = read_pins(path)
+    pins = read_plan(path).pins
     units = {name: pin.unit for name, pin in pins.items()}
     foldings = {name: pin.folding for name, pin in pins.items()}
     again = search(NETWORK, "x", unit_library(), "board", SHORT, None, foldings, units, even=FEW.even)
