@@ -40,6 +40,7 @@ def run_(
     json: Json = False,
 ) -> int:
     """Send samples to the board and compare its answers with the golden model."""
+    from icepop.boards.build import read_report
     from icepop.boards.host import Client
     from icepop.boards.registry import find
     from icepop.boards.virtual import VirtualBoard
@@ -53,10 +54,11 @@ def run_(
     values = samples.codes(network.graph, network.start, codes, network.format)
     expected = network.answer(values)
     ends = network.ends()
+    built = read_report(model).baud if model.is_dir() and not virtual else None
     with ExitStack() as stack:
         if port is None:
             port = stack.enter_context(VirtualBoard(network.answer, *ends)).port
-        client = stack.enter_context(Client(port, *ends, baud or target.baud))
+        client = stack.enter_context(Client(port, *ends, baud or built or target.baud))
         report = stack.enter_context(progress())
         started = monotonic()
         answers = client.infer(values, lambda done, total: report("inferences", done, total))

@@ -19,7 +19,8 @@ ClockMhz = Annotated[float | None, typer.Option("--clock", min=0, help="clock in
 PlanFile = Annotated[Path | None, typer.Option("--plan", help="plan.json whose units and foldings are used")]
 Input = Annotated[str | None, typer.Option("--input", help="the hardware's input: uint8/255, int16/1024, bipolar")]
 Baud = Annotated[
-    int | None, typer.Option("--baud", min=1, help="bits a second on the serial link; default: the board's")
+    int | None,
+    typer.Option("--baud", min=1, help="bits a second on the serial link; default: the build's, else the board's"),
 ]
 Codes = Annotated[bool, typer.Option("--codes", help="x holds integers in the hardware's input format")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="folder of a built bitstream")]

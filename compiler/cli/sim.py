@@ -53,7 +53,7 @@ def sim(
     network = load_network(model, input, plan)
     samples = read_samples(data).limited(limit)
     values = samples.codes(network.graph, network.start, codes, network.format)
-    made = planned(network, board, Wishes(interval, fps, max_lut, plan, clock))
+    made = planned(network, board, Wishes(interval, fps, max_lut, plan, clock).with_plan_of(model))
     with progress() as report:
         found = simulate(Accelerator(network.lowered, made, taps=taps), values, backend, progress=report, vcd=vcd)
     say_accuracy(out, "golden", network.answer(values), samples.y)

@@ -7,7 +7,7 @@ from pathlib import Path
 from icepop.compiler.errors import IcepopError
 from icepop.compiler.planner.explain import ENDLESS, NAMES, explain
 from icepop.compiler.planner.plan import Plan
-from icepop.compiler.project import Network, make_plan
+from icepop.compiler.project import PLAN, Network, make_plan
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class Wishes:
     def clock_hz(self) -> float | None:
         """The clock in Hz."""
         return None if self.clock_mhz is None else self.clock_mhz * 1e6
+
+    def with_plan_of(self, model: Path) -> "Wishes":
+        """The same, and where nothing is asked for the plan of a build's folder."""
+        return Wishes(saved=model / PLAN) if model.is_dir() and self == Wishes() else self
 
     def cycles(self, clock_hz: float) -> int | None:
         """Cycles an inference at a clock, as asked for in either way; None where neither is given."""

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from qonnx_file import QonnxFile
 
-from icepop.boards import flash
+from icepop.boards import flash, host
 from icepop.boards.build import Report
+from icepop.boards.host import Client
+from icepop.boards.virtual import VirtualBoard
 from icepop.compiler.cli import wishes
 from icepop.compiler.cli.main import run
 from icepop.compiler.frontend.handlers.base import HANDLERS
 from icepop.compiler.planner.plan import Plan, Resources
-from icepop.compiler.project import make_plan
+from icepop.compiler.project import MODEL, load_network, make_plan
+from icepop.compiler.types import TensorType
 from icepop.sim import backends
 from icepop.sim.backends import icarus
 
@@ -397,3 +400,44 @@ def test_a_narrow_terminal_cuts_no_figures(
     assert run(arguments) == 0
     assert capsys.readouterr().out == wide
     assert "…" not in wide
+
+
+@pytest.fixture
+def built(model: str, tmp_path: Path) -> str:
+    """Folder of a build with a plan of its own and a baud rate of its own; its bitstream is missing."""
+    folder = tmp_path / "built"
+    assert run(["compile", model, "-o", str(folder), "--interval", "10"]) == 0
+    Path(model).rename(folder / MODEL)
+    report = Report("icebreaker", "icepop.bin", 36e6, 36e6, 50e6, 500_000, 0.0, 1, Resources(), Resources())
+    (folder / "report.json").write_text(report.to_json())
+    return str(folder)
+
+
+def test_a_builds_folder_is_simulated_as_built_unless_something_else_is_asked_for(
+    built: str, data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = json.loads((Path(built) / "plan.json").read_text())
+    intervals = []
+    for wish in ([], ["--interval", "200"], ["--clock", "24"]):
+        assert run(["sim", built, data, "--backend", "amaranth", "--limit", "2", *wish, "--json"]) == 0
+        intervals.append(last_json(capsys)["interval"])
+    assert intervals[0] == plan["interval"]
+    assert plan["interval"] < intervals[1] <= 200
+    assert intervals[2] < plan["interval"]  # the fastest that fits
+
+
+def test_a_builds_folder_is_run_at_the_rate_that_it_was_built_for(
+    built: str, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, bauds = load_network(Path(built)), []
+
+    class Noted(Client):
+        def __init__(self, port: str, input: TensorType, output: TensorType, baud: int):
+            bauds.append(baud)
+            super().__init__(port, input, output, baud)
+
+    monkeypatch.setattr(host, "Client", Noted)
+    with VirtualBoard(network.answer, *network.ends()) as board:
+        for wish in ([], ["--baud", "250000"]):
+            assert run(["run", built, data, "--port", board.port, *wish]) == 0
+    assert bauds == [500_000, 250_000]
