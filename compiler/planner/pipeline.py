@@ -257,7 +257,7 @@ def deepen(draft: Draft) -> None:
                 continue
             if depths := draft.stages[source].depths:
                 depth = max(QUEUE, held.beats + LATENCY if held.wait else 0)
-                if draft.even or len(depths) > 1:
+                if draft.even or len(depths) > 1 or len(stage.feeds) > 1:
                     draft.hold(source, feed.port, max(depths[feed.port], depth))
             elif held.wait > (0 if len(stage.feeds) > 1 else spare[source] if draft.even else interval):
                 bursts.append((stage.name, feed, held.beats + LATENCY))

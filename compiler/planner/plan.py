@@ -90,7 +90,7 @@ class Folding:
 
     def __str__(self) -> str:
         choices: list[str | int] = [
-            self.pixels > 1 and f"{self.pixels} pixels",
+            self.pixels != 1 and f"{self.pixels} pixels",
             self.encoding,
             self.weights and f"weights in {self.weights}",
             self.buffer and f"in {self.buffer}",

@@ -127,7 +127,12 @@ class Task:
         for _ in range(ATTEMPTS):
             chain = self.roughly(bound)
             if chain is None:
-                return None
+                # what is before a branch is chosen first, which may leave the branch none, but not at a tighter bound
+                tighter = [each for each in self.finder.intervals() if each < bound]
+                if self.cheapest(bound, EBR_PRICE) is not None or not tighter:
+                    return None
+                bound = tighter[-1]
+                continue
             fitting = self.fitting(chain)
             if not fitting and (other := self.sharing(chain, bound)) is not None:
                 chain, fitting = other, self.fitting(other)  # FIFOs may take what is left

@@ -1,5 +1,6 @@
 """Networks that take integer codes: equal to those that take the floats the codes stand for."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +32,26 @@ def thermometer(m: QonnxFile) -> str:
     return m.node("Transpose", x, perm=[0, 2, 1])
 
 
+def pooled(m: QonnxFile) -> str:
+    """A pool of the input itself, of falling and rising values, beside the input in another shape."""
+    x = m.node("Mul", "x", m.tensor([[-1.0], [2.0]]))
+    x = m.quant(m.node("MaxPool", x, kernel_shape=[2], pads=[1, 1]), 3, 0.3, name="q")
+    flat = [m.node("Flatten", x), m.bipolar(m.node("Flatten", m.node("Sub", "x", m.tensor(0.25))), 0.3)]
+    return m.node("Concat", *flat, axis=1)
+
+
+HEADS: dict[str, tuple[Callable[[QonnxFile], str], int]] = {
+    "sign": (lambda m: m.bipolar("x", name="q"), 6),
+    "affine": (affine, 6),
+    "bits": (thermometer, 18),
+    "pooled": (pooled, 14),
+}
+
+
 def saved(tmp_path: Path, head: str) -> Path:
     m = QonnxFile((2, 3))
-    x = {"sign": lambda: m.bipolar("x", name="q"), "affine": lambda: affine(m), "bits": lambda: thermometer(m)}[head]()
-    width = 18 if head == "bits" else 6
+    make, width = HEADS[head]
+    x = make(m)
     weights = np.random.default_rng(0).choice([-1, 1], (width, 5))
     flat = m.node("Reshape", x, m.tensor([0, -1], dtype=np.int64))
     return m.save(tmp_path / "model.onnx", m.dense(flat, weights, "fc"))
@@ -47,7 +64,7 @@ def every_code(format: InputFormat) -> np.ndarray:
     return np.stack([codes, *np.random.default_rng(0).choice(codes, (5, len(codes)))], axis=1).reshape(-1, 2, 3)
 
 
-@pytest.mark.parametrize("head", ["sign", "affine", "bits"])
+@pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("text", FORMATS)
 def test_codes_give_what_their_floats_give(head: str, text: str, tmp_path: Path) -> None:
     graph, format = load_graph(saved(tmp_path, head)), parse_format(text)

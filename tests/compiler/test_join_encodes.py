@@ -43,6 +43,21 @@ def test_all_results_stay(transposed: bool, tmp_path: Path) -> None:
     assert joined.types["x_codes"].integers.hi == 7 + 15  # no threshold is shared
 
 
+def test_pools_of_the_input_become_pools_of_its_codes(tmp_path: Path) -> None:
+    """Also of falling values, and beside a quantizer that keeps the input in another shape."""
+    m = QonnxFile(SHAPE)
+    turned = m.node("Mul", "x", m.tensor([[[-1.0]], [[2.0]]]))
+    pooled = m.quant(m.node("MaxPool", turned, kernel_shape=[2, 2], pads=[1, 0, 0, 1]), 3, 0.3, name="q0")
+    flat = [m.node("Flatten", pooled), m.quant(m.node("Flatten", "x"), 3, 0.15, name="q1")]
+    path = m.save(tmp_path / "model.onnx", m.dense(m.node("Concat", *flat, axis=1), RNG.choice([-1, 1], (48, 5)), "fc"))
+    graph, network = load_graph(path), load_network(path)
+    x = RNG.normal(0, 1, (200, *SHAPE)).astype(np.float32)
+    before, after = graph.run(x), network.graph.run(x)
+    assert all((after[name] == before[name]).all() for name in ("fc", "argmax"))
+    assert network.start == "x_codes"
+    assert (network.answer(after["x_codes"])[:, 0] == before["argmax"].reshape(-1)).all()
+
+
 def test_the_network_starts_at_the_joint_codes(tmp_path: Path) -> None:
     m = QonnxFile(SHAPE)
     network = load_network(m.save(tmp_path / "model.onnx", two(m)))

@@ -9,17 +9,25 @@ from random_designs import random_plan
 
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.base import Op
+from icepop.compiler.ops.concat import Concat
 from icepop.compiler.ops.conv import Conv
+from icepop.compiler.ops.gather import Gather
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.max_pool import MaxPool
+from icepop.compiler.ops.threshold import Threshold
 from icepop.compiler.ops.window import Window
+from icepop.compiler.planner.binding import bind
+from icepop.compiler.planner.chains import ChainFinder
 from icepop.compiler.planner.flow import Node
 from icepop.compiler.planner.goal import FILL
+from icepop.compiler.planner.layers import cut
 from icepop.compiler.planner.pacing import AT_ONCE, Hold, paced
+from icepop.compiler.planner.pipeline import compose
 from icepop.compiler.planner.plan import Folding, Plan, Resources
-from icepop.compiler.planner.search import search
+from icepop.compiler.planner.schedule import schedule
+from icepop.compiler.planner.search import EBR_PRICE, search
 from icepop.compiler.planner.timing import Inlet, Timing, streaming
-from icepop.compiler.types import BIPOLAR, TensorType
+from icepop.compiler.types import BIPOLAR, Domain, TensorType
 from icepop.hdl.units.registry import unit_library
 
 ENDLESS = Resources(*[10**9] * 7)
@@ -90,3 +98,41 @@ def test_no_stage_holds_up_the_slowest(seed: int) -> None:
     rng = np.random.default_rng(seed)
     plan = random_plan(rng, branched(rng, count=int(rng.integers(1, 4)), head=bool(rng.random() < 0.5)))
     assert plan.interval == max(stage.interval for stage in plan.stages)
+
+
+def slowly(nodes: list[Node], beats: int, cycles: int) -> list[Node]:
+    """The same network, whose input beats come so many cycles after each other."""
+    inlet = Inlet(np.arange(1, beats + 1))
+    source = Node(Timing((inlet,), np.full(beats, cycles), np.ones(beats, bool), 1), ((-1, 0),))
+    return [source, *(replace(node, sources=tuple((k + 1, port) for k, port in node.sources)) for node in nodes)]
+
+
+@pytest.mark.parametrize("even", [False, True])
+def test_a_fifo_that_ends_a_run_of_readys_holds_what_waits_for_a_join(even: bool) -> None:
+    """Two parts of a map, one of them pooled, joined again: a pool gives nothing for a row and more."""
+    window = Window((3, 3), (1, 1), (1, 1), (1, 1), (1, 1))
+    halves, levels = np.arange(100).reshape(2, 2, 5, 5), np.array([1, 2, 4, 7, 8, 11, 13])
+    weights = np.random.default_rng(0).choice([-1, 1], (3, 4, 2, 2))
+    point = Window((2, 2), (1, 1), (0, 0), (0, 0), (1, 1))
+    graph = Graph(
+        (
+            Input("x", (), TensorType((4, 5, 5), Domain(0, 15))),
+            Gather("second", ("x",), halves[1]),
+            MaxPool("pool", ("second",), window, np.ones(2, np.int64)),
+            Gather("first", ("x",), halves[0]),
+            Threshold("coarse", ("first",), np.tile(levels, (2, 1)), np.ones(2, np.int64), Domain(0, 7)),
+            Threshold("pooled", ("pool",), np.tile(levels, (2, 1)), np.ones(2, np.int64), Domain(0, 7)),
+            Concat("join", ("pooled", "coarse"), 0, (1, 1)),
+            Conv("conv", ("join",), weights, point),
+        )
+    )
+    library = unit_library()
+    layers = cut(graph, "x", library)
+    placed = ChainFinder(layers, [bind(layer, {}, {}) for layer in layers], library).cheapest(768, EBR_PRICE)
+    assert placed is not None
+    draft = compose(placed, library, even)
+    queued = {feed for stage in draft.stages if len(stage.feeds) > 1 for feed in stage.feeds}
+    assert any(feed.stage.startswith("queue") for feed in queued)
+    inputs, outputs = draft.units[0].inputs[0].count, draft.units[-1].output.count
+    for cycles in (1, 3, 30):
+        schedule(slowly(draft.nodes, inputs, cycles), inputs, outputs, 3)

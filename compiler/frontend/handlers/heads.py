@@ -44,8 +44,10 @@ def top_k(node: Node, inputs: Sequence[Value], builder: OpBuilder) -> tuple[Valu
     """The largest score, and its class."""
     x = class_scores(node, inputs[0], default_axis=-1)
     k = node.attributes.get("k", 1) if len(inputs) < 2 else constant(node, inputs[1], "k").reshape(-1)[0]
-    if k != 1 or not node.attributes.get("largest", 1):
-        raise ModelError(f"node '{node.name}' (TopK) must give the 1 largest score, not {k}")
+    largest = node.attributes.get("largest", 1)
+    if k != 1 or not largest:
+        found = str(k) if largest else f"the {k} smallest"
+        raise ModelError(f"node '{node.name}' (TopK) must give the 1 largest score, not {found}")
     return x, builder.add(ArgMax(node.name, (scores(x, builder),)))
 
 

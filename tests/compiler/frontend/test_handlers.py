@@ -253,6 +253,10 @@ def no_scores(step: str) -> str:
             "node 'top' (TopK) must give the 1 largest score, not 2",
         ),
         (
+            lambda m, x: m.node("TopK", x, m.tensor([1], dtype=np.int64), name="top", largest=0),
+            "node 'top' (TopK) must give the 1 largest score, not the 1 smallest",
+        ),
+        (
             lambda m, x: m.node("ArgMax", x, name="label"),
             "node 'label' (ArgMax) must run along the classes of a (1, classes) tensor, not along axis 0 of (1, 3)",
         ),

@@ -47,3 +47,4 @@ def test_a_folding_says_what_was_chosen() -> None:
         "4x32, ternary, weights in lut, in registers, pitch 8"
     )
     assert str(Folding(4, 32, "ternary", pixels=2)) == "4x32, 2 pixels, ternary"
+    assert str(Folding(4, 32, pixels=0)) == "4x32, 0 pixels"  # refused, and said

@@ -356,6 +356,15 @@ def test_what_a_network_needs_is_told_with_its_forks_and_fifos() -> None:
         search(graph, "x", unit_library(), "board", budget, whole.interval)
 
 
+@pytest.mark.parametrize("interval", [60, 70])
+def test_an_interval_that_only_faster_units_reach(interval: int) -> None:
+    """The cheapest units before the branches leave a join none; those of a tighter bound do not."""
+    rng = np.random.default_rng(90)
+    graph = branched(rng, count=int(rng.integers(1, 4)), head=bool(rng.random() < 0.5))
+    plan = search(graph, graph.input.name, unit_library(), "test", Resources(*[10**9] * 7), interval)
+    assert plan.interval <= interval
+
+
 def test_an_interval_that_no_folding_reaches() -> None:
     with says(
         PlanError, f"no folding reaches an interval of {INTERVALS[0] - 1} cycles; ask for {INTERVALS[0]} or more"
