@@ -18,6 +18,10 @@ class Timing(Protocol):
     def latency(self) -> int:
         """Cycles from the first input beat to the last output beat of a sample."""
 
+    @property
+    def first_intervals(self) -> tuple[int, ...]:
+        """Cycles between the first samples that leave the empty pipeline."""
+
 
 class Design(Protocol):
     """What is proved: an `Accelerator`, or any component with its surface."""

@@ -8,7 +8,7 @@ from icepop.compiler.raster import from_stream
 from icepop.compiler.types import Beats, IntArray
 from icepop.sim.bench import Stall
 from icepop.sim.compare import Mismatch, Verdict
-from icepop.sim.design import Design
+from icepop.sim.design import Design, Timing
 from icepop.sim.records import Run
 
 
@@ -58,6 +58,8 @@ class SimReport:
         Distinct intervals that were measured where it has to be steady, the second half of the samples.
     planned_latency, planned_interval : int
         What the plan promises.
+    on_time : bool
+        Whether samples of the unstalled trial came at the intervals that the plan promises.
     trials : tuple of Trial
         One for each stall.
     """
@@ -73,13 +75,13 @@ class SimReport:
     intervals: tuple[int, ...]
     planned_latency: int
     planned_interval: int
+    on_time: bool
     trials: tuple[Trial, ...]
 
     @property
     def as_planned(self) -> bool:
-        """Whether nothing that was measured differs from the plan; of intervals that alternate it tells the longest."""
-        longest = max(self.intervals, default=self.planned_interval)
-        return longest == self.planned_interval and self.latency in (None, self.planned_latency)
+        """Whether nothing that was measured differs from the plan."""
+        return self.on_time and self.latency in (None, self.planned_latency)
 
     @property
     def cycles(self) -> int:
@@ -98,7 +100,8 @@ def report(
     """Sum up trials and their runs; ``message`` tells of the mismatch."""
     streams = [(trial.stall, run) for trial, run in zip(trials, runs, strict=True) if "i" in run.records]
     unstalled = next((run for stall, run in streams if stall.kind == "none"), None)
-    intervals = steady(design.output, unstalled)
+    measured = between_samples(design.output, unstalled)
+    intervals = tuple(sorted(set(second_half(measured))))
     return SimReport(
         backend=backend,
         total=trials[0].verdict.samples,
@@ -111,6 +114,7 @@ def report(
         intervals=intervals,
         planned_latency=design.plan.latency,
         planned_interval=design.plan.interval,
+        on_time=on_time(measured, design.plan),
         trials=trials,
     )
 
@@ -129,10 +133,26 @@ def latency(output: Beats, run: Run | None) -> int | None:
     return run.records["o"].cycles[output.count - 1] - run.records["i"].cycles[0]
 
 
-def steady(output: Beats, run: Run | None) -> tuple[int, ...]:
-    """Distinct intervals between the ends of successive samples in the second half of a run."""
-    if run is None:
-        return ()
-    ends = run.records["o"].cycles[output.count - 1 :: output.count]
-    intervals = [after - before for before, after in pairwise(ends)]
-    return tuple(sorted(set(intervals[len(intervals) // 2 :])))
+def between_samples(output: Beats, run: Run | None) -> tuple[int, ...]:
+    """Cycles between the ends of successive samples."""
+    ends = [] if run is None else run.records["o"].cycles[output.count - 1 :: output.count]
+    return tuple(after - before for before, after in pairwise(ends))
+
+
+def second_half(intervals: Sequence[int]) -> Sequence[int]:
+    """Those that have to be steady."""
+    return intervals[len(intervals) // 2 :]
+
+
+def on_time(measured: Sequence[int], plan: Timing) -> bool:
+    """Whether samples came as planned: each of the first ones, and the longest interval of the second half of many.
+
+    That one may still be shorter than planned where the plan's first ones are.
+    """
+    first, interval = plan.first_intervals, plan.interval
+    if any(real != wanted for real, wanted in zip(measured, first, strict=False)):
+        return False
+    if len(measured) <= len(first):
+        return True
+    longest, shown = max(second_half(measured)), max(second_half(first), default=interval)
+    return longest == interval or shown < interval > longest

@@ -35,7 +35,8 @@ def say_simulation(out: Output, found: Any) -> None:
     out.say(f"bit-exact {found.exact}/{found.total}")
     measured = [("interval", found.interval, found.planned_interval), ("latency", found.latency, found.planned_latency)]
     for what, real, plan in measured:
-        out.say(f"{what}: planned {plan} cycles, simulated {'unknown' if real is None else real}")
+        early = f" as planned for {found.total} samples" if real not in (None, plan) and found.as_planned else ""
+        out.say(f"{what}: planned {plan} cycles, simulated {'unknown' if real is None else real}{early}")
     out.result(exact=found.exact, total=found.total, mismatch=found.message, cycles=found.cycles)
     out.result(interval=found.interval, latency=found.latency)
 

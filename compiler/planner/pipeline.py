@@ -174,7 +174,7 @@ class Draft:
         while fits(self.cost):
             try:
                 found = self.run(samples)
-                plan = Plan(board, start, tuple(self.stages), found.interval, found.latency)
+                plan = Plan(board, start, tuple(self.stages), found.interval, found.latency, found.first_intervals)
                 return replace(plan, ready_units=self.ready_units, even=self.even, shared=self.shared)
             except Standstill:
                 forks = [k for k, stage in enumerate(self.stages) if len(stage.depths) > 1]

@@ -237,6 +237,8 @@ class Plan:
         Cycles between two samples when neither side stalls.
     latency : int
         Cycles from a sample's first input transfer into the empty pipeline to its last output transfer.
+    first_intervals : tuple of int
+        Cycles between the first samples that leave the empty pipeline.
     input : str
         Format of the hardware's input, as ``--input`` takes it; empty where the host applies the first quantizer.
     ready_units : int
@@ -252,6 +254,7 @@ class Plan:
     stages: tuple[Stage, ...]
     interval: int
     latency: int
+    first_intervals: tuple[int, ...] = ()
     input: str = ""
     ready_units: int = 3
     even: bool = True

@@ -23,10 +23,14 @@ class Schedule:
         Cycles from the first input transfer of a sample into the empty pipeline to its last output transfer.
     interval : int
         Cycles between the last output transfers of samples, once steady; the longest where they differ.
+    first_intervals : tuple of int
+        Those of the samples that were followed, which may be shorter: a slow stage begins early, and FIFOs hold what it
+        gives until in the end all wait for it.
     """
 
     latency: int
     interval: int
+    first_intervals: tuple[int, ...]
 
 
 class Standstill(RuntimeError):
@@ -43,7 +47,8 @@ def schedule(nodes: Sequence[Node], inputs: int, outputs: int, samples: int = SA
     inputs, outputs : int
         Beats of a sample at the network's input and output.
     samples : int
-        How many to follow at least; twice as many, up to `LONGEST`, where the second half's intervals still differ.
+        How many to follow at least; twice as many, up to `LONGEST`, where the second half's intervals still differ, or
+        are shorter than the slowest node's.
 
     Raises
     ------
@@ -57,6 +62,8 @@ def schedule(nodes: Sequence[Node], inputs: int, outputs: int, samples: int = SA
     ends = result.taken[outputs - 1 :: outputs]
     intervals = [after - before for before, after in pairwise(ends)]
     steady = intervals[len(intervals) // 2 :]
-    if len(set(steady)) > 1 and samples < LONGEST:
+    longest = max(steady, default=ends[0] + 1)
+    slowest = max(node.timing.interval for node in nodes)
+    if (len(set(steady)) > 1 or longest < slowest) and samples < LONGEST:
         return schedule(nodes, inputs, outputs, 2 * samples)
-    return Schedule(ends[0] - flow.feed.taken[0], max(steady, default=ends[0] + 1))
+    return Schedule(ends[0] - flow.feed.taken[0], max(longest, slowest), tuple(intervals))

@@ -5,11 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from branched import BLOCKS, WIRED, Author, branched
+from maps import window
 from random_designs import UNBOUNDED, check, random_plan
 
 from icepop.compiler.graph import Graph
 from icepop.compiler.ops.add import Add
 from icepop.compiler.ops.base import Op
+from icepop.compiler.ops.concat import Concat
 from icepop.compiler.ops.conv import Conv
 from icepop.compiler.ops.input import Input
 from icepop.compiler.ops.threshold import Threshold
@@ -73,6 +75,29 @@ def test_an_interval_that_settles_late_is_the_settled_one() -> None:
     plan = search(graph, "x", unit_library(), "test", UNBOUNDED, pins=pins, units={"sumpool1": "WindowPool"})
     assert plan.interval == max(stage.interval for stage in plan.stages) == 24
     check(Accelerator(graph, plan, taps=True), rng, "amaranth", 12)
+
+
+def test_a_slow_stage_that_began_early_holds_up_later_samples() -> None:
+    """A convolution of 27 cycles beside six others of 24, whose results it awaits: 12 samples come faster."""
+    rng = np.random.default_rng(0)
+    bit, one = Domain(0, 1), np.ones(4, np.int64)
+    ops: list[Op] = [Input("x", (), TensorType((4, 3, 2), bit))]
+    sources = ["x", *(f"b{k}" for k in range(6))]
+    layers = [(name, source, 1, 0) for name, source in zip(sources[1:], sources, strict=False)]
+    for name, source, size, pad in (*layers, ("a", "x", 3, 1)):
+        weights = rng.choice([-1, 1], (4, 4, size, size))
+        ops.append(Conv(f"{name} sums", (source,), weights, window((size, size), before=pad, after=pad)))
+        ops.append(Threshold(name, (f"{name} sums",), one[:, None], one, bit))
+    graph = Graph((*ops, Concat("join", ("b5", "a"), 0, (1, 1))))
+    pins = {f"{name} sums": Folding(1, 4) for name in sources[1:]} | {"a sums": Folding(4, 4, pixels=2)}
+    plan = search(graph, "x", unit_library(), "test", UNBOUNDED, pins=pins)
+    assert plan.interval == 27
+    assert plan.first_intervals == (*[24] * 12, 25, *[27] * 18)
+    for samples, intervals in ((2, (24,)), (12, (24,)), (16, (24, 25, 27)), (40, (27,))):
+        codes = rng.integers(0, 2, (samples, 4, 3, 2))
+        report = simulate(Accelerator(graph, plan, taps=True), codes, "amaranth", [UNSTALLED])
+        assert (report.message, report.exact, report.intervals) == (None, samples, intervals)
+        assert report.as_planned
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -30,6 +30,7 @@ SIGNS = np.where(np.random.default_rng(3).random(LENGTH) < 0.5, -1, 1)
 class Timing:
     interval: int
     latency: int
+    first_intervals: tuple[int, ...] = ()
 
 
 def standin_graph() -> Graph:

@@ -9,7 +9,7 @@ from icepop.sim import prove
 from icepop.sim.bench import BenchError, Stall
 from icepop.sim.prove import UNSTALLED, simulate
 from icepop.sim.records import Record, Run
-from icepop.sim.report import latency, steady
+from icepop.sim.report import between_samples, latency, on_time
 
 RANDOM = Stall("random")
 
@@ -58,8 +58,28 @@ def test_timing_is_that_of_last_beats():
     beats = [10, 11, 15, 20, 21, 26, 30, 31, 37, 40, 41, 48, 50, 51, 59]
     run = Run({"i": Record([0, 0], [4, 5]), "o": Record([0] * 15, beats)}, 99, 1.0)
     assert latency(output, run) == 15 - 4
-    assert steady(output, run) == (11,)
-    assert steady(output, Run({"o": Record([0] * 6, beats[:6])}, 99, 1.0)) == (11,)
+    assert between_samples(output, run) == (11, 11, 11, 11)
+    assert between_samples(output, Run({"o": Record([0] * 6, beats[:6])}, 99, 1.0)) == (11,)
+
+
+@pytest.mark.parametrize(
+    ("interval", "first", "measured", "right"),
+    [
+        (7, (), (), True),
+        (7, (), (5, 6, 7, 7), True),
+        (7, (), (7, 7, 6, 6), False),
+        (7, (5, 6), (5,), True),
+        (7, (5, 6), (6,), False),
+        (7, (5, 7), (5, 6), False),
+        (7, (5, 7), (5, 7, 7, 7), True),
+        (7, (5, 7), (5, 7, 6, 6), False),
+        (7, (5, 6), (5, 6, 6, 6), True),  # of more samples than were planned the first may come faster for longer
+        (7, (5, 6), (5, 6, 6, 8), False),
+        (7, (9, 7), (9, 7, 7, 7), True),
+    ],
+)
+def test_samples_come_as_planned(standin, interval, first, measured, right):
+    assert on_time(measured, type(standin().plan)(interval, 4, first)) is right
 
 
 def test_stalls_last_longer_than_an_interval(standin, codes):
