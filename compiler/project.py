@@ -3,10 +3,13 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from icepop.compiler.errors import ModelError
+from icepop.compiler.errors import ModelError, PlanError
 from icepop.compiler.frontend.load import load_graph
 from icepop.compiler.graph import Graph
+from icepop.compiler.head import without_head
 from icepop.compiler.input_format import InputFormat, parse_format
+from icepop.compiler.ops.argmax import ArgMax
+from icepop.compiler.ops.base import Op
 from icepop.compiler.ops.encode import Encode
 from icepop.compiler.passes.bind_input import bind_input
 from icepop.compiler.passes.join_encodes import join_encodes
@@ -36,12 +39,15 @@ class Network:
         Op whose result is streamed into the hardware; what is before it runs on the host.
     format : InputFormat or None
         What integers of the input mean, where the hardware takes the model's input itself.
+    head : tuple of Op
+        What makes classes of the results, where neither graph does.
     """
 
     graph: Graph
     lowered: Graph
     start: str
     format: InputFormat | None = None
+    head: tuple[Op, ...] = ()
 
     def ends(self) -> tuple[TensorType, TensorType]:
         """Types of what the hardware takes in and gives out."""
@@ -52,8 +58,15 @@ class Network:
         results = self.graph.run_from(self.start, values)
         return results[self.graph.output.name].reshape(len(values), -1)
 
+    def labels(self, answers: IntArray) -> IntArray:
+        """Classes (samples,) that results (samples, …) of hardware or `answer` stand for."""
+        values = answers.reshape(len(answers), *self.graph.types[self.graph.output.name].shape)
+        for op in self.head:
+            values = op.golden(values)
+        return values.reshape(-1)
 
-def load_network(path: Path, input: str | None = None, plan: Path | None = None) -> Network:
+
+def load_network(path: Path, input: str | None = None, plan: Path | None = None, raw: bool | None = None) -> Network:
     """Read a model file.
 
     Parameters
@@ -63,7 +76,9 @@ def load_network(path: Path, input: str | None = None, plan: Path | None = None)
     input : str, optional
         Format of the hardware's input, such as ``uint8/255``; without it the host applies the model's first quantizer.
     plan : Path, optional
-        A saved plan, whose input format is taken where none is given.
+        A saved plan, whose input format and ``raw`` are taken where none is given.
+    raw : bool, optional
+        Whether hardware gives what the last layer gives instead of the class.
 
     Raises
     ------
@@ -76,8 +91,10 @@ def load_network(path: Path, input: str | None = None, plan: Path | None = None)
         if not (path / MODEL).is_file():
             raise ModelError(f"no {MODEL} in '{path}'; 'icepop bitstream' writes one, or name a model file")
         path, plan = path / MODEL, plan or path / PLAN
-    if input is None and plan is not None:
-        input = read_plan(plan).input or None
+    if plan is not None:
+        saved = read_plan(plan)
+        input = input if input is not None else saved.input or None
+        raw = saved.raw if raw is None else raw
     graph, format = load_graph(path), None
     if input is None:
         graph = join_encodes(graph)
@@ -86,7 +103,8 @@ def load_network(path: Path, input: str | None = None, plan: Path | None = None)
         format = parse_format(input)
         graph = bind_input(graph, format)
         start = graph.input.name
-    return Network(graph, lower(graph), start, format)
+    graph, head = without_head(graph) if raw else (graph, ())
+    return Network(graph, lower(graph), start, format, head)
 
 
 def make_plan(
@@ -119,6 +137,11 @@ def make_plan(
         LUT4 that may be used.
     clock_hz : float, optional
         Clock that the hardware has to reach, in Hz; a saved plan is for the one it was made for.
+
+    Raises
+    ------
+    PlanError
+        There is no such plan, or the network would always give the same class.
     """
     run, even = ready_units(clock_hz), None
     pins: dict[str, Pin] = {}
@@ -127,5 +150,7 @@ def make_plan(
         pins, run, even = kept.pins, kept.ready_units, kept.even
     foldings, units = {name: pin.folding for name, pin in pins.items()}, {name: pin.unit for name, pin in pins.items()}
     graph = network.lowered
+    if isinstance(graph.output, ArgMax) and network.ends()[1].integers.size == 1:
+        raise PlanError("the network gives one score, so that its class is always 0; take the score itself with --raw")
     plan = search(graph, network.start, library, board, budget, interval, foldings, units, max_lut, run, even)
-    return replace(plan, input="" if network.format is None else str(network.format))
+    return replace(plan, input="" if network.format is None else str(network.format), raw=bool(network.head))

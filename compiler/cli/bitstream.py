@@ -9,7 +9,19 @@ import typer
 
 from icepop.compiler.cli.announce import say_build
 from icepop.compiler.cli.console import Output, progress
-from icepop.compiler.cli.options import Baud, BoardName, ClockMhz, Fps, Input, Interval, Json, MaxLut, Model, PlanFile
+from icepop.compiler.cli.options import (
+    Baud,
+    BoardName,
+    ClockMhz,
+    Fps,
+    Input,
+    Interval,
+    Json,
+    MaxLut,
+    Model,
+    PlanFile,
+    Raw,
+)
 from icepop.compiler.cli.wishes import Wishes, planned
 from icepop.compiler.files import check_writable, replacing, write_text
 from icepop.compiler.project import MODEL, PLAN, Network, load_network
@@ -29,6 +41,7 @@ def bitstream(
     seed: Annotated[int | None, typer.Option(help="of place and route; default: the first to meet the clock")] = None,
     data: Annotated[Path | None, typer.Option(help="npz whose first sample goes through the simulated pins")] = None,
     input: Input = None,
+    raw: Raw = None,
     json: Json = False,
 ) -> int:
     """Build the bitstream with a serial link around the accelerator; fails if the clock is not met.
@@ -49,7 +62,7 @@ def bitstream(
     wishes = Wishes(interval, fps, max_lut, plan, clock)
     chosen_clock = choose_clock(target, wishes.clock_hz)
     chosen_baud = choose_baud(target, chosen_clock, baud)
-    network = load_network(model, input, plan)
+    network = load_network(model, input, plan, raw)
     sample = first_sample(network, data)
     made = planned(network, board, wishes)
     out.plan(made)

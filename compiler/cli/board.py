@@ -8,7 +8,7 @@ import typer
 
 from icepop.compiler.cli.announce import say_accuracy
 from icepop.compiler.cli.console import Output, progress
-from icepop.compiler.cli.options import Baud, BoardName, Codes, Data, Folder, Input, Json, Limit, Model
+from icepop.compiler.cli.options import Baud, BoardName, Codes, Data, Folder, Input, Json, Limit, Model, Raw
 from icepop.compiler.errors import IcepopError
 from icepop.compiler.project import load_network
 from icepop.compiler.samples import read_samples
@@ -35,6 +35,7 @@ def run_(
     board: BoardName = "icebreaker",
     baud: Baud = None,
     input: Input = None,
+    raw: Raw = None,
     codes: Codes = False,
     limit: Limit = None,
     json: Json = False,
@@ -49,7 +50,7 @@ def run_(
     if (port is None) != virtual:
         raise IcepopError("give either --port with the board's serial port, or --virtual")
     target = find(board)
-    network = load_network(model, input)
+    network = load_network(model, input, raw=raw)
     samples = read_samples(data).limited(limit)
     values = samples.codes(network.graph, network.start, codes, network.format)
     expected = network.answer(values)
@@ -64,8 +65,8 @@ def run_(
         answers = client.infer(values, lambda done, total: report("inferences", done, total))
         seconds = monotonic() - started
     exact = int((answers == expected).all(axis=1).sum())
-    say_accuracy(out, "golden", expected, samples.y)
-    say_accuracy(out, "board", answers, samples.y)
+    say_accuracy(out, "golden", network.labels(expected), samples.y)
+    say_accuracy(out, "board", network.labels(answers), samples.y)
     out.say(f"{len(values)} inferences in {seconds:.1f} s, {client.repeated} requests repeated")
     if exact < len(values):
         wrong = int((answers != expected).any(axis=1).argmax())

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from icepop.compiler.cli.console import Output
-from icepop.compiler.cli.options import BoardName, ClockMhz, Fps, Input, Interval, Json, MaxLut, Model, PlanFile
+from icepop.compiler.cli.options import BoardName, ClockMhz, Fps, Input, Interval, Json, MaxLut, Model, PlanFile, Raw
 from icepop.compiler.cli.wishes import Wishes, planned, reasons
 from icepop.compiler.files import check_writable, write_text
 from icepop.compiler.project import load_network
@@ -26,6 +26,7 @@ def compile_(
     clock: ClockMhz = None,
     why: Annotated[bool, typer.Option("--explain", help="say what bounds the rate")] = False,
     input: Input = None,
+    raw: Raw = None,
     json: Json = False,
 ) -> int:
     """Plan the hardware: the plan as a table, plan.json, and the accelerator's Verilog."""
@@ -34,7 +35,7 @@ def compile_(
 
     out = Output(json)
     check_writable(output / CORE)
-    network = load_network(model, input, plan)
+    network = load_network(model, input, plan, raw)
     wishes = Wishes(interval, fps, max_lut, plan, clock)
     made = planned(network, board, wishes)
     out.plan(made)

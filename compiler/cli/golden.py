@@ -29,7 +29,7 @@ def golden(
 
     out = Output(json)
     check_writable(output)
-    network = load_network(model, input)
+    network = load_network(model, input, raw=False)
     samples = read_samples(data).limited(limit)
     results = network.graph.run_from(network.start, samples.codes(network.graph, network.start, codes, network.format))
     arrays = outputs(network.graph, results, taps)

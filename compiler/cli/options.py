@@ -18,6 +18,9 @@ MaxLut = Annotated[int | None, typer.Option("--max-lut", min=1, help="LUT4 that 
 ClockMhz = Annotated[float | None, typer.Option("--clock", min=0, help="clock in MHz; default: the board's")]
 PlanFile = Annotated[Path | None, typer.Option("--plan", help="plan.json whose units and foldings are used")]
 Input = Annotated[str | None, typer.Option("--input", help="the hardware's input: uint8/255, int16/1024, bipolar")]
+Raw = Annotated[
+    bool | None, typer.Option("--raw/--class", help="give the last layer's accumulators, not the class they stand for")
+]
 Baud = Annotated[
     int | None,
     typer.Option("--baud", min=1, help="bits a second on the serial link; default: the build's, else the board's"),

@@ -21,6 +21,7 @@ from icepop.compiler.cli.options import (
     MaxLut,
     Model,
     PlanFile,
+    Raw,
 )
 from icepop.compiler.cli.wishes import Wishes, planned
 from icepop.compiler.project import load_network
@@ -38,6 +39,7 @@ def sim(
     plan: PlanFile = None,
     clock: ClockMhz = None,
     input: Input = None,
+    raw: Raw = None,
     codes: Codes = False,
     limit: Limit = None,
     vcd: Annotated[Path, typer.Option(help="where a mismatch leaves its waves")] = Path("mismatch.vcd"),
@@ -50,13 +52,13 @@ def sim(
 
     out = Output(json)
     taps = sees(find(backend)) is Sight.TAPS
-    network = load_network(model, input, plan)
+    network = load_network(model, input, plan, raw)
     samples = read_samples(data).limited(limit)
     values = samples.codes(network.graph, network.start, codes, network.format)
     made = planned(network, board, Wishes(interval, fps, max_lut, plan, clock).with_plan_of(model))
     with progress() as report:
         found = simulate(Accelerator(network.lowered, made, taps=taps), values, backend, progress=report, vcd=vcd)
-    say_accuracy(out, "golden", network.answer(values), samples.y)
-    say_accuracy(out, "hardware", found.output, samples.y)
+    say_accuracy(out, "golden", network.labels(network.answer(values)), samples.y)
+    say_accuracy(out, "hardware", network.labels(found.output), samples.y)
     say_simulation(out, found)
     return out.finish(found.exact == found.total and found.as_planned)

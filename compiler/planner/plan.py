@@ -241,6 +241,8 @@ class Plan:
         Cycles between the first samples that leave the empty pipeline.
     input : str
         Format of the hardware's input, as ``--input`` takes it; empty where the host applies the first quantizer.
+    raw : bool
+        Whether the hardware gives what the last layer gives, instead of the class.
     ready_units : int
         Stages through which a ready may run in one cycle before a FIFO ends the run: fewer for a faster clock.
     even : bool
@@ -256,6 +258,7 @@ class Plan:
     latency: int
     first_intervals: tuple[int, ...] = ()
     input: str = ""
+    raw: bool = False
     ready_units: int = 3
     even: bool = True
     shared: SharedMemory | None = None

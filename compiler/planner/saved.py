@@ -27,7 +27,7 @@ class SavedPlan:
         Unit and folding of layers by stage name.
     input : str
         Format of the hardware's input; empty where the host applies the first quantizer.
-    ready_units : int
+    raw, ready_units
         As in a `Plan`.
     even : bool or None
         As in a `Plan`; None where either will do.
@@ -35,6 +35,7 @@ class SavedPlan:
 
     pins: dict[str, Pin]
     input: str = ""
+    raw: bool = False
     ready_units: int = READY_UNITS
     even: bool | None = None
 
@@ -53,16 +54,19 @@ def read_plan(path: Path) -> SavedPlan:
         told = json.loads(path.read_bytes())
         stages = [stage for stage in told["stages"] if stage["ops"]]
         pins = {stage["name"]: read_pin(stage, f"'{stage['name']}' in '{path}'") for stage in stages}
-        input, run, even = told.get("input", ""), told.get("ready_units", READY_UNITS), told.get("even")
+        input, raw = told.get("input", ""), told.get("raw", False)
+        run, even = told.get("ready_units", READY_UNITS), told.get("even")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PlanError(f"'{path}' is no plan; 'icepop compile' writes one") from error
     if not isinstance(input, str):
         raise PlanError(f"'input' in '{path}' must be a text, not {input!r}")
+    if not isinstance(raw, bool):
+        raise PlanError(f"'raw' in '{path}' must be true or false, not {raw!r}")
     if not isinstance(run, int) or run < 1:
         raise PlanError(f"'ready_units' in '{path}' must be a whole number from 1 on, not {run!r}")
     if not (even is None or isinstance(even, bool)):
         raise PlanError(f"'even' in '{path}' must be true or false, not {even!r}")
-    return SavedPlan(pins, input, run, even)
+    return SavedPlan(pins, input, raw, run, even)
 
 
 def read_pin(stage: Mapping[str, Any], where: str) -> Pin:

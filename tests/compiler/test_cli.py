@@ -224,7 +224,7 @@ def test_no_such_simulator(model: str, data: str, capsys: pytest.CaptureFixture[
 
 
 def test_a_wrong_option(capsys: pytest.CaptureFixture[str]) -> None:
-    assert error(capsys, "sim", "--zebra") == "No such option: --zebra"
+    assert error(capsys, "sim", "--quux") == "No such option: --quux"
 
 
 def test_run_needs_a_port_or_virtual(model: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -441,3 +441,27 @@ def test_a_builds_folder_is_run_at_the_rate_that_it_was_built_for(
         for wish in ([], ["--baud", "250000"]):
             assert run(["run", built, data, "--port", board.port, *wish]) == 0
     assert bauds == [500_000, 250_000]
+
+
+def test_accumulators_instead_of_the_class(
+    model: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The plan keeps the choice; accuracy is that of the classes, and golden writes the same sums."""
+    assert run(["golden", model, data, "-o", str(tmp_path / "golden.npz"), "--json"]) == 0
+    accuracy = last_json(capsys)["golden_accuracy"]
+    folder = tmp_path / "raw"
+    assert run(["compile", model, "-o", str(folder), "--interval", "30", "--raw"]) == 0
+    plan = json.loads((folder / "plan.json").read_text())
+    assert plan["raw"] is True
+    assert plan["stages"][-1]["name"] == "fc2"
+    assert "the values of Dense 'fc2'" in (folder / "accelerator.v").read_text()
+    capsys.readouterr()
+    simulate = ["sim", model, data, "--plan", str(folder / "plan.json"), "--backend", "amaranth", "--json"]
+    latencies = []
+    for arguments in (simulate, [*simulate, "--class"], ["run", model, data, "--virtual", "--raw", "--json"]):
+        assert run(arguments) == 0
+        found = last_json(capsys)
+        assert (found["exact"], found["golden_accuracy"]) == (7, accuracy)
+        latencies.append(found.get("latency"))
+    assert latencies == [plan["latency"], latencies[1], None]
+    assert latencies[1] > plan["latency"]  # the classes take an argmax
