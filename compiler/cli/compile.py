@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from icepop.compiler.cli.console import Output
+from icepop.compiler.cli.console import Output, progress
 from icepop.compiler.cli.options import BoardName, ClockMhz, Fps, Input, Interval, Json, MaxLut, Model, PlanFile, Raw
 from icepop.compiler.cli.wishes import Wishes, planned, reasons
 from icepop.compiler.files import check_writable, write_text
@@ -42,7 +42,10 @@ def compile_(
     if why:
         for line in reasons(network, board, made, wishes):
             out.say(line)
-    write_text(output / CORE, core(Accelerator(network.lowered, made)))
+    with progress() as report:
+        report("writing Verilog", 0, 1)
+        write_text(output / CORE, core(Accelerator(network.lowered, made)))
+        report("writing Verilog", 1, 1)
     write_text(output / "plan.json", made.to_json())
     out.say(f"wrote {output / 'plan.json'} and {output / CORE}")
     out.result(interval=made.interval, latency=made.latency, cells=made.cost.cells, ebr=made.cost.ebr)

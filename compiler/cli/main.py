@@ -6,6 +6,8 @@ Exit codes: 0 if all went well and, where something is compared, all is bit-exac
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -32,7 +34,6 @@ VERBS: dict[str, Callable[..., int]] = {
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Binarized PyTorch networks to iCE40 bitstreams, proven bit-exact at every step.",
@@ -41,10 +42,26 @@ for name, verb in VERBS.items():
     app.command(name)(verb)
 
 
+def tell_version(asked: bool) -> None:
+    """Print the version and leave."""
+    if asked:
+        print(f"icepop {version('icepop')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """Options before the verb."""
+
+
 def run(arguments: list[str]) -> int:
-    """Run one command; errors become one line on stderr and exit code 2."""
+    """Run one command, or tell of all; errors become one line on stderr and exit code 2."""
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
+        return int(app(arguments or ["--help"], standalone_mode=False) or 0)
     except IcepopError as error:
         return fail(str(error))
     except typer.Exit as leave:

@@ -102,12 +102,17 @@ def evaluate(graph: onnx.GraphProto, output: str, values: dict[str, Value], buil
 
 
 def answer(graph: onnx.GraphProto) -> str:
-    """Tensor that is the model's answer: its output, or the class where a TopK gives score and class."""
-    name = graph.output[0].name
+    """Tensor that is the model's answer: its one output, or the class where a TopK gives score and class."""
+    names = [output.name for output in graph.output]
     for node in graph.node:
-        if node.op_type == "TopK" and len(node.output) == 2 and name in node.output:
+        if node.op_type == "TopK" and len(node.output) == 2 and {*names} <= {*node.output}:
             return node.output[1]
-    return name
+    if len(names) > 1:
+        listed = ", ".join(f"'{name}'" for name in names)
+        raise ModelError(
+            f"the model must have one output, not {len(names)} ({listed}); remove the others from the file"
+        )
+    return names[0]
 
 
 def input_of(model: onnx.ModelProto, values: dict[str, Value]) -> tuple[str, TensorType]:

@@ -1,6 +1,7 @@
 """What the command line promises: results, whole error messages, exit codes, and no half-written files."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from icepop.boards.build import Report
 from icepop.boards.host import Client
 from icepop.boards.virtual import VirtualBoard
 from icepop.compiler.cli import wishes
-from icepop.compiler.cli.main import run
+from icepop.compiler.cli.main import VERBS, run
 from icepop.compiler.frontend.handlers.base import HANDLERS
 from icepop.compiler.planner.plan import Plan, Resources
 from icepop.compiler.project import MODEL, load_network, make_plan
@@ -465,3 +466,11 @@ def test_accumulators_instead_of_the_class(
         latencies.append(found.get("latency"))
     assert latencies == [plan["latency"], latencies[1], None]
     assert latencies[1] > plan["latency"]  # the classes take an argmax
+
+
+def test_the_version_and_the_verbs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"icepop {version('icepop')}\n"
+    assert run([]) == 0
+    told = capsys.readouterr().out
+    assert all(f"  {verb}  " in told for verb in VERBS)

@@ -408,3 +408,15 @@ def test_a_branch_that_leads_nowhere(tmp_path: Path) -> None:
     m.dense(q, np.ones((4, 2)), "dead")
     with says(ModelError, "layer 'dead' does not lead to the model's output; remove it from the file"):
         load(m, output, tmp_path)
+
+
+def test_the_output_must_be_one_tensor(tmp_path: Path) -> None:
+    m = small()
+    model = m.proto(whole(m))
+    second = onnx.helper.make_tensor_value_info(model.graph.node[0].output[0], onnx.TensorProto.FLOAT, None)
+    model.graph.output.append(second)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    names = f"'{model.graph.output[0].name}', '{second.name}'"
+    with says(ModelError, f"the model must have one output, not 2 ({names}); remove the others from the file"):
+        load_graph(path)
