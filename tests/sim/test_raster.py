@@ -25,6 +25,7 @@ PIXELS = ROWS * COLUMNS
 class Timing:
     interval: int = PIXELS
     latency: int = PIXELS - 1
+    first_intervals: tuple[int, ...] = (PIXELS, PIXELS)
 
 
 class Bars(wiring.Component):

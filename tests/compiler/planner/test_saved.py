@@ -22,6 +22,7 @@ PLAN = Plan(
     700,
     (192,) * 7,
     "uint8/255",
+    True,
     1,
     False,
 )
@@ -31,7 +32,7 @@ def test_a_saved_plan_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(PLAN.to_json())
     assert PLAN.pins == {"fc1": Pin(Folding(4, 32), "MatrixVector"), "fc2": Pin(CHOSEN, "MatrixVector")}
-    assert read_plan(path) == SavedPlan(PLAN.pins, "uint8/255", 1, False)
+    assert read_plan(path) == SavedPlan(PLAN.pins, "uint8/255", True, 1, False)
 
 
 def stage(folding: str) -> bytes:
@@ -76,6 +77,7 @@ def test_a_folding_that_no_layer_can_have(key: str, value: Any, message: str, tm
     [
         ("input", 3, "'input' in '{}' must be a text, not 3"),
         ("ready_units", 0, "'ready_units' in '{}' must be a whole number from 1 on, not 0"),
+        ("raw", "yes", "'raw' in '{}' must be true or false, not 'yes'"),
         ("even", 2, "'even' in '{}' must be true or false, not 2"),
     ],
 )
