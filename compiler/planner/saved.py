@@ -27,7 +27,9 @@ class SavedPlan:
         Unit and folding of layers by stage name.
     input : str
         Format of the hardware's input; empty where the host applies the first quantizer.
-    raw, ready_units
+    raw : bool
+        As in a `Plan`.
+    ready_units : int
         As in a `Plan`.
     even : bool or None
         As in a `Plan`; None where either will do.
