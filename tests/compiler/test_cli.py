@@ -464,6 +464,10 @@ def test_accumulators_instead_of_the_class(
         found = last_json(capsys)
         assert (found["exact"], found["golden_accuracy"]) == (7, accuracy)
         latencies.append(found.get("latency"))
+    Path(model).rename(folder / MODEL)
+    assert run(["golden", str(folder), data, "-o", str(tmp_path / "again.npz")]) == 0
+    with np.load(tmp_path / "golden.npz") as first, np.load(tmp_path / "again.npz") as again:
+        assert all((first[name] == again[name]).all() for name in ("acc", "label"))
     assert latencies == [plan["latency"], latencies[1], None]
     assert latencies[1] > plan["latency"]  # the classes take an argmax
 

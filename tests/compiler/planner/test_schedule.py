@@ -225,3 +225,18 @@ def test_beats_that_no_step_needs_are_waited_for_all_the_same() -> None:
     inlet = Inlet(np.array([1]), capacity=2, frees=np.array([4]), total=4)
     pool = Node(Timing((inlet,), np.array([1]), np.array([True]), 1), ((0, 0),))
     assert schedule([slow, pool], 4, 1).interval == 20
+
+
+def test_the_interval_is_the_slowest_stages_although_no_sample_shows_it() -> None:
+    """Beside a stage of 200 cycles of latency, one that takes a cycle more a sample is ahead for 200 samples."""
+    fork = Node(streaming(4, latency=2), ((-1, 0),), (500, 500))
+    slow = Node(Timing((Inlet(np.arange(1, 5)),), np.array([5, 5, 5, 6]), np.ones(4, bool), 1), ((0, 0),))
+    late = Node(Timing((Inlet(np.arange(1, 5)),), np.full(4, 5), np.ones(4, bool), 200), ((0, 1),))
+    queue = Node(streaming(4, latency=2), ((1, 0),), (500,))
+    steps = np.ones(4, np.int64)
+    join = Node(
+        Timing((Inlet(np.cumsum(steps)), Inlet(np.cumsum(steps))), steps, np.ones(4, bool), 1), ((3, 0), (2, 0))
+    )
+    found = schedule([fork, slow, late, queue, join], 4, 4)
+    assert found.interval == 21
+    assert found.first_intervals == (20,) * 31
